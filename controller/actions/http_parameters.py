@@ -1,0 +1,126 @@
+"""The parameters of http-request, and what they may not say.
+
+Headers that frame the message or steer the connection belong to the client. Credentials may not stand in a
+proposal in plain text, so headers, addresses and outputs whose name looks like one are refused.
+"""
+
+import re
+from enum import StrEnum
+from typing import Annotated, Any, Self
+from urllib.parse import parse_qsl, urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from controller.actions.base import Parameters
+from controller.actions.credentials import looks_like_credential
+from controller.api.base import OpaqueMap
+
+_OWN_HEADERS = frozenset(
+    {
+        # framing and hop-by-hop (RFC 9110, 7.6.1)
+        "connection", "content-length", "expect", "host", "keep-alive", "proxy-authenticate",
+        "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+        # ours, or ones by which the target would take the method for another
+        "idempotency-key", "x-http-method", "x-http-method-override", "x-method-override",
+    }
+)  # fmt: skip
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_REQUEST_TIMEOUT = 408
+
+
+class Method(StrEnum):
+    GET = "GET"
+    HEAD = "HEAD"
+    PUT = "PUT"
+    DELETE = "DELETE"
+    POST = "POST"
+    PATCH = "PATCH"
+
+
+def _checked_url(url: str) -> str:
+    parts = urlsplit(url)
+    if not parts.hostname:
+        raise ValueError("must name a host")
+    if parts.port == 0:
+        raise ValueError("port must be from 1 to 65535")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user name or password")
+    if parts.fragment:
+        raise ValueError("must not have a fragment (#...)")
+    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+        if looks_like_credential(name):
+            raise ValueError(f"query parameter {name} looks like a credential; it must not stand in plain text")
+    return url
+
+
+def _checked_headers(headers: dict[str, str]) -> dict[str, str]:
+    if len({name.lower() for name in headers}) < len(headers):
+        raise ValueError("the same header is given twice")
+    for name, value in headers.items():
+        if not _TOKEN.fullmatch(name):
+            raise ValueError(f"{name!r} is not a header name")
+        if name.lower() in _OWN_HEADERS:
+            raise ValueError(f"{name} is set by the operator")
+        if looks_like_credential(name) or name.lower().startswith("proxy-"):
+            raise ValueError(f"{name} looks like a credential; it must not stand in plain text")
+        if not (value.isascii() and value.isprintable()) or value != value.strip():
+            raise ValueError(f"the value of {name} must be printable ASCII without spaces around it")
+    return headers
+
+
+def _checked_outputs(outputs: dict[str, str]) -> dict[str, str]:
+    for name, path in outputs.items():
+        if not _IDENTIFIER.fullmatch(name):
+            raise ValueError(f"{name!r} must be letters, digits and _, and not begin with a digit")
+        # A lone "key" in JSON is mostly an identifier: issue.key.
+        if any(looks_like_credential(part) for part in (name, *path.split(".")) if part != "key"):
+            raise ValueError(f"{name} looks like a credential; it must not be written to status")
+    return outputs
+
+
+class Expect(Parameters):
+    status: Annotated[tuple[Annotated[int, Field(ge=200, le=499)], ...], Field(min_length=1, max_length=32)] | None = (
+        None
+    )
+    """Statuses that mean success, for example 404 too when deleting. Default: 200 to 299."""
+    json_values: Annotated[dict[str, Any], Field(max_length=32)] | None = Field(default=None, alias="json")
+    """Values that the answer's JSON must have, by dotted path: `status.ready: true`, `items.0.name: a`."""
+
+
+class HttpRequestParameters(Parameters):
+    method: Method
+    """GET, HEAD, PUT, DELETE, POST or PATCH. The last two are sent at most once."""
+    url: Annotated[
+        str, Field(min_length=1, max_length=2048, pattern=r"^https?://[!-~]+$"), AfterValidator(_checked_url)
+    ]
+    """http or https address. A policy must allow its host."""
+    headers: Annotated[
+        dict[str, Annotated[str, Field(max_length=4096)]],
+        Field(max_length=32, default_factory=dict),
+        AfterValidator(_checked_headers),
+    ]
+    """Request headers. Credentials are refused."""
+    body: OpaqueMap | None = None
+    """JSON object to send."""
+    expect: Expect | None = None
+    """What the answer must be."""
+    not_done_on: Annotated[tuple[Annotated[int, Field(ge=400, le=599)], ...], Field(max_length=32)] = ()
+    """Statuses by which the target says that nothing was done, so that even a POST may be repeated."""
+    outputs: Annotated[
+        dict[str, Annotated[str, Field(min_length=1, max_length=256)]],
+        Field(max_length=16, default_factory=dict),
+        AfterValidator(_checked_outputs),
+    ]
+    """Values to keep from the answer's JSON: name -> dotted path. 4 KiB in all."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.body is not None and self.method in (Method.GET, Method.HEAD):
+            raise ValueError(f"body: {self.method} has none")
+        expected = set(self.expect.status or ()) if self.expect else set()
+        if _REQUEST_TIMEOUT in expected:
+            raise ValueError("expect.status: 408 proves nothing")
+        if both := sorted(expected & set(self.not_done_on)):
+            raise ValueError(f"notDoneOn: {both[0]} also stands in expect.status")
+        return self

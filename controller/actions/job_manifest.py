@@ -1,0 +1,122 @@
+"""The Job that run-job makes for one operation. Pure.
+
+It runs at most once: one pod, never restarted, never replaced while it may still run. It outlives its end until the
+proposal is deleted, because a Job that is missing after a claim proves nothing. Its pod starts with the least rights
+that let ordinary images run; the runner's token is in it only if asked for.
+"""
+
+import hashlib
+from typing import Any
+
+from controller.actions.job_parameters import FromSecret, RunJobParameters
+from controller.api.base import API_VERSION, GROUP
+from controller.core.ports import Json, Operation, Request
+
+PROPOSAL_LABEL = f"{GROUP}/proposal"
+PROPOSAL_UID_LABEL = f"{GROUP}/proposal-uid"
+OPERATION_LABEL = f"{GROUP}/operation"
+CONTAINER = "main"
+_HASH_LENGTH = 12
+_NAME_LENGTH = 63
+
+
+def job_name(proposal: str, proposal_uid: str, operation: str) -> str:
+    """At most 63 characters and a DNS label: the proposal's name, cut, and a hash of its uid and the operation."""
+    digest = hashlib.sha256(f"{proposal_uid}/{operation}".encode()).hexdigest()[:_HASH_LENGTH]
+    readable = proposal.replace(".", "-")[: _NAME_LENGTH - _HASH_LENGTH - 1].rstrip("-")
+    return f"{readable}-{digest}"
+
+
+def is_ours(job: Json, request: Request[Any], operation: Operation) -> bool:
+    """Whether the Job was made for this operation of this very proposal. Labels alone anybody could have set."""
+    metadata = job["metadata"]
+    owned = any(owner["uid"] == request.proposal_uid for owner in metadata.get("ownerReferences", ()))
+    return owned and metadata.get("labels", {}).get(OPERATION_LABEL) == operation.id
+
+
+def manifest(request: Request[RunJobParameters], operation_id: str) -> Json:
+    """The Job as it is created."""
+    parameters = request.parameters
+    labels = {
+        **parameters.labels,
+        PROPOSAL_LABEL: request.proposal,
+        PROPOSAL_UID_LABEL: request.proposal_uid,
+        OPERATION_LABEL: operation_id,
+    }
+    owner = {
+        "apiVersion": API_VERSION,
+        "kind": "ActionProposal",
+        "name": request.proposal,
+        "uid": request.proposal_uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+    template_metadata: Json = {"labels": labels}
+    if parameters.annotations:
+        template_metadata["annotations"] = dict(parameters.annotations)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": job_name(request.proposal, request.proposal_uid, operation_id),
+            "labels": labels,
+            "ownerReferences": [owner],
+        },
+        "spec": {
+            "parallelism": 1,
+            "completions": 1,
+            "backoffLimit": 0,
+            "podReplacementPolicy": "Failed",
+            "activeDeadlineSeconds": parameters.active_deadline_seconds,
+            "template": {"metadata": template_metadata, "spec": _pod_spec(parameters, request.runner)},
+        },
+    }
+
+
+def _pod_spec(parameters: RunJobParameters, runner: str | None) -> Json:
+    spec: Json = {
+        "restartPolicy": "Never",
+        "serviceAccountName": runner,
+        "automountServiceAccountToken": parameters.mount_service_account_token,
+        "enableServiceLinks": False,
+        "securityContext": _without_none(
+            {
+                "seccompProfile": {"type": "RuntimeDefault"},
+                "runAsNonRoot": parameters.run_as_non_root or None,
+                "runAsUser": parameters.run_as_user,
+            }
+        ),
+        "containers": [_container(parameters)],
+        "nodeSelector": dict(parameters.node_selector),
+        "tolerations": [toleration.wire() for toleration in parameters.tolerations],
+        "imagePullSecrets": [{"name": name} for name in parameters.image_pull_secrets],
+    }
+    return {key: value for key, value in spec.items() if value not in ({}, [])}
+
+
+def _container(parameters: RunJobParameters) -> Json:
+    container: Json = {
+        "name": CONTAINER,
+        "image": parameters.image,
+        "command": list(parameters.command),
+        "args": list(parameters.args),
+        "env": [_variable(name, value) for name, value in parameters.env.items()],
+        "workingDir": parameters.working_dir,
+        "resources": {key: value for key, value in parameters.resources.wire().items() if value},
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": parameters.read_only_root_filesystem,
+        },
+    }
+    return {key: value for key, value in container.items() if value not in ({}, [], None)}
+
+
+def _variable(name: str, value: str | FromSecret) -> Json:
+    if isinstance(value, str):
+        return {"name": name, "value": value}
+    return {"name": name, "valueFrom": value.wire()}
+
+
+def _without_none(values: Json) -> Json:
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,188 @@
+"""The words of the API that code branches on: phases, outcomes, reasons. Each says when it is used."""
+
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    EXECUTE = "Execute"
+    OBSERVE = "Observe"
+    DRY_RUN = "DryRun"
+
+
+class Risk(StrEnum):
+    LOW = "Low"
+    MEDIUM = "Medium"
+    HIGH = "High"
+    CRITICAL = "Critical"
+
+    @property
+    def rank(self) -> int:
+        return list(Risk).index(self)
+
+
+class Phase(StrEnum):
+    """For people and columns only; derived from conditions and outcome, never decided upon."""
+
+    PENDING = "Pending"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    SCHEDULED = "Scheduled"
+    BLOCKED = "Blocked"
+    RUNNING = "Running"
+    RETRYING = "Retrying"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    REJECTED = "Rejected"
+    EXPIRED = "Expired"
+    CANCELLED = "Cancelled"
+    OBSERVED = "Observed"
+    UNKNOWN = "Unknown"
+
+
+class Outcome(StrEnum):
+    """The one final word. Absent while the object is live; never changes."""
+
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    REJECTED = "Rejected"
+    EXPIRED = "Expired"
+    CANCELLED = "Cancelled"
+    OBSERVED = "Observed"
+    UNKNOWN = "Unknown"
+
+
+class StepOutcome(StrEnum):
+    """A step's outcome: that of its proposal, or Skipped if it never got one."""
+
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    REJECTED = "Rejected"
+    EXPIRED = "Expired"
+    CANCELLED = "Cancelled"
+    OBSERVED = "Observed"
+    UNKNOWN = "Unknown"
+    SKIPPED = "Skipped"
+
+
+class AttemptResult(StrEnum):
+    SUCCEEDED = "Succeeded"
+    """The effect was made and verified."""
+    FAILED = "Failed"
+    """The target reports that the effect failed, or the effect could not be verified."""
+    NOT_DONE = "NotDone"
+    """Proven not to have taken effect: refused, or never sent."""
+    INTERRUPTED = "Interrupted"
+    """Stopped by halt, crash or shutdown; safe to start again, so it does not count."""
+    UNKNOWN = "Unknown"
+    """Sent, and no answer tells whether it took effect."""
+
+
+class ConditionType(StrEnum):
+    VALIDATED = "Validated"
+    APPROVED = "Approved"
+    SUCCEEDED = "Succeeded"
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+
+
+class Reason(StrEnum):
+    """Why a condition has its status, an object is blocked, or an attempt ended as it did."""
+
+    # Validated
+    VALID = "Valid"
+    NOT_SUPPORTED = "NotSupported"
+    """A field is in the schema that this operator does not carry out yet."""
+    UNKNOWN_FIELD = "UnknownField"
+    UNKNOWN_ACTION = "UnknownAction"
+    """No ActionType of that name is in the cluster."""
+    TYPE_NOT_READY = "TypeNotReady"
+    INVALID_PARAMETERS = "InvalidParameters"
+    INVALID_SPEC = "InvalidSpec"
+    """The stored object does not fit the operator's own models."""
+    INVALID_GRAPH = "InvalidGraph"
+    """A workflow's steps do not form a graph that can run."""
+    RUNNER_MISSING = "RunnerMissing"
+    """No ServiceAccount to act as, or it does not exist."""
+    TARGET_MISSING = "TargetMissing"
+    RIGHT_MISSING = "RightMissing"
+    """The runner may not do what the action needs; the message names verb and resource."""
+    PREVIEW_REFUSED = "PreviewRefused"
+    """The API server refuses the change in its dry run."""
+    # Approved
+    NOT_REQUIRED = "NotRequired"
+    # why it waits
+    PROGRESSING = "Progressing"
+    PROGRESSING_WITH_RETRY = "ProgressingWithRetry"
+    SCHEDULED = "Scheduled"
+    BLOCKED = "Blocked"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    SUSPENDED = "Suspended"
+    HALTED = "Halted"
+    OBSERVE_ONLY = "ObserveOnly"
+    POLICY_CONFLICT = "PolicyConflict"
+    POLICY_NOT_SUPPORTED = "PolicyNotSupported"
+    CLAIM_REFUSED = "ClaimRefused"
+    """Admission refused the claim."""
+    NOT_A_STEP = "NotAStep"
+    """It claims to belong to a workflow that does not list it."""
+    # how it ended
+    SUCCEEDED = "Succeeded"
+    ALREADY_IN_DESIRED_STATE = "AlreadyInDesiredState"
+    DRY_RUN = "DryRun"
+    CANCELLED = "Cancelled"
+    EFFECT_MADE = "EffectMade"
+    """Cancelled after its effect was made; `status.undo` says what puts things back."""
+    STARTING_DEADLINE_EXCEEDED = "StartingDeadlineExceeded"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    PERMANENT_FAILURE = "PermanentFailure"
+    TRANSIENT_FAILURE = "TransientFailure"
+    EFFECT_FAILED = "EffectFailed"
+    NOT_VERIFIED = "NotVerified"
+    ATTEMPTS_EXHAUSTED = "AttemptsExhausted"
+    OUTCOME_UNKNOWN = "OutcomeUnknown"
+    TIMEOUT = "Timeout"
+    DELETED = "Deleted"
+    SHUTDOWN = "Shutdown"
+    OPERATOR_RESTARTED = "OperatorRestarted"
+    STEP_FAILED = "StepFailed"
+    STEP_UNKNOWN = "StepUnknown"
+    DEPENDENCY_FAILED = "DependencyFailed"
+    STOPPED = "Stopped"
+    """Not started because an earlier step did not succeed."""
+    INTERNAL_ERROR = "InternalError"
+    """A fault of the operator itself while it handled this object."""
+
+
+class Transition(StrEnum):
+    """What happened to an object: reasons of its history, its Events and the audit log."""
+
+    PROPOSED = "Proposed"
+    VALIDATED = "Validated"
+    VALIDATION_FAILED = "ValidationFailed"
+    AWAITING_APPROVAL = "AwaitingApproval"
+    APPROVED = "Approved"
+    REJECTED = "Rejected"
+    APPROVAL_VOIDED = "ApprovalVoided"
+    SCHEDULED = "Scheduled"
+    EXECUTING = "Executing"
+    RETRYING = "Retrying"
+    TAKEN_OVER = "TakenOver"
+    INTERRUPTED = "Interrupted"
+    COMPLETED = "Completed"
+    FAILED = "Failed"
+    RETRY_SCHEDULED = "RetryScheduled"
+    RETRY_EXHAUSTED = "RetryExhausted"
+    CANCELLED = "Cancelled"
+    EXPIRED = "Expired"
+    OBSERVED = "Observed"
+    OUTCOME_UNKNOWN = "OutcomeUnknown"
+    BLOCKED = "Blocked"
+    RELEASED = "Released"
+    WORKFLOW_CREATED = "WorkflowCreated"
+    STEP_STARTED = "StepStarted"
+    STEP_FINISHED = "StepFinished"
+    STEP_SKIPPED = "StepSkipped"
+    ROLLED_BACK = "RolledBack"
+    KILL_SWITCH = "KillSwitch"
+    MODE_CHANGE = "ModeChange"
+    DELETED = "Deleted"

@@ -1,0 +1,1 @@
+"""Decisions: data in, data out. No clock, no randomness, no I/O, no kopf."""

@@ -1,0 +1,63 @@
+"""What a decision may ask for. The runtime carries it out: at most one status write, then the effect, then Events."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from typing import Generic, TypeVar
+
+from controller.api.common import LifecycleStatus
+from controller.api.proposal import Attempt
+from controller.core.attempt_report import Stop
+from controller.core.ports import Json
+
+S = TypeVar("S", bound=LifecycleStatus)
+
+
+class Gather(Enum):
+    """What the runtime must fetch before it decides again."""
+
+    PREVIEW = "preview"
+    CHILDREN = "children"
+
+
+class Work(Enum):
+    """What to do for a claimed attempt."""
+
+    RUN = "run"
+    VERIFY = "verify"
+    """The effect is known to be made: only its purpose is waited for."""
+    OBSERVE = "observe"
+    """The process that claimed it is gone: find out whether it took effect."""
+
+    @property
+    def starts_effect(self) -> bool:
+        """Whether it goes on with the action, as opposed to looking back at what was done."""
+        return self is not Work.OBSERVE
+
+
+@dataclass(frozen=True)
+class Act:
+    """Work on the open attempt, to start once the status is written."""
+
+    work: Work
+    attempt: Attempt
+
+
+@dataclass(frozen=True)
+class NewStep:
+    """A step's proposal to be created; the name is fixed, so creating is repeatable."""
+
+    name: str
+    body: Json
+
+
+@dataclass(frozen=True)
+class Decision(Generic[S]):
+    """`status`: the whole new status, None = leave it. `wake_at`: look again then, None = when something changes."""
+
+    status: S | None = None
+    act: Act | None = None
+    stop: Stop | None = None
+    gather: Gather | None = None
+    create: tuple[NewStep, ...] = field(default=())
+    wake_at: datetime | None = None

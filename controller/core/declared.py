@@ -1,0 +1,44 @@
+"""The status of what platform teams declare: whether this operator can carry out a type or a policy."""
+
+from datetime import datetime
+
+from controller.api.actiontype import ActionType, ActionTypeStatus
+from controller.api.common import Condition
+from controller.api.names import ConditionType, Reason
+from controller.api.policy import ActionPolicy, PolicyStatus
+from controller.core.policy import unsupported_fields
+from controller.core.validation import type_fault
+from controller.core.view import BuiltIns, Fault
+
+
+def type_status(action_type: ActionType, digest: str, built_ins: BuiltIns, now: datetime) -> ActionTypeStatus:
+    """The status that the type should have."""
+    generation = action_type.metadata.generation
+    fault = type_fault(action_type.spec, built_ins)
+    ready = _ready(action_type.status.conditions, fault, generation, now)
+    return action_type.status.model_copy(
+        update={"observed_generation": generation, "digest": digest, "conditions": (ready,)}
+    )
+
+
+def policy_status(policy: ActionPolicy, now: datetime) -> PolicyStatus:
+    """The status that the policy should have."""
+    generation = policy.metadata.generation
+    paths = list(unsupported_fields(policy.spec))
+    message = f"{', '.join(paths)}: not carried out by this version of the operator; actions that match are blocked"
+    fault = Fault(Reason.NOT_SUPPORTED, message) if paths else None
+    ready = _ready(policy.status.conditions, fault, generation, now)
+    return policy.status.model_copy(update={"observed_generation": generation, "conditions": (ready,)})
+
+
+def _ready(before: tuple[Condition, ...], fault: Fault | None, generation: int, now: datetime) -> Condition:
+    status = "False" if fault else "True"
+    old = next((condition for condition in before if condition.type is ConditionType.READY), None)
+    return Condition(
+        type=ConditionType.READY,
+        status=status,
+        reason=fault.reason if fault else Reason.VALID,
+        message=fault.message if fault else "in order",
+        last_transition_time=old.last_transition_time if old and old.status == status else now,
+        observed_generation=generation,
+    )

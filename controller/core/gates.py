@@ -1,0 +1,271 @@
+"""The gates before a claim. Each names what it refuses; the chain reads as the promise.
+
+The whole order, gates that come later in brackets: not a step of its workflow, cancelled, past a deadline, invalid,
+policies that name different runners, without a preview, refused by the preview, observe only, [unapproved],
+[drifted], too early, suspended, leave lost, halted, a policy that asks for what is not carried out, [outside a window,
+in a freeze, over a limit, breaker open], with a preview from before. Every gate is checked again before each claim.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from controller.api.names import Mode, Outcome, Phase, Reason, Transition
+from controller.api.proposal import ActionProposal
+from controller.core.attempts import any_unclear, effect_made
+from controller.core.decision import Gather
+from controller.core.validation import action_faults, executor_name, proposal_field_faults
+from controller.core.verdicts import (
+    WORKFLOW_KIND,
+    Block,
+    Fetch,
+    Finish,
+    Hold,
+    Postpone,
+    Verdict,
+    halt_block,
+    no_leave,
+    policy_block,
+    refusal,
+)
+from controller.core.view import Fault, ProposalView, deadline, due_from
+
+Gate = Callable[[ProposalView, datetime], Verdict | None]
+
+
+def not_a_step(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse a proposal that claims to belong to a workflow which does not list its uid."""
+    owner = workflow_owner(view.proposal)
+    if owner is None:
+        return None
+    listed = view.parent is not None and any(
+        step.uid == view.proposal.metadata.uid for step in view.parent.status.steps
+    )
+    if listed:
+        return None
+    grace = _grace_end(view)
+    if now < grace:
+        return Postpone(grace)
+    return Block(
+        Reason.NOT_A_STEP,
+        "workflow",
+        f"ActionWorkflow {owner} does not list this proposal as its step; delete it",
+    )
+
+
+def cancelled(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to start what a person has cancelled, by itself or with its workflow."""
+    by_parent = view.parent is not None and view.parent.spec.cancelled
+    if not (view.proposal.spec.cancelled or by_parent):
+        return None
+    what = "its workflow was cancelled" if by_parent else "cancelled"
+    return _ended(view, Finish(Outcome.CANCELLED, Reason.CANCELLED, what, Transition.CANCELLED))
+
+
+def past_deadline(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to start after a deadline: Expired before the first claim, Failed after it."""
+    spec = view.proposal.spec
+    latest_start = starting_deadline(view)
+    if latest_start is not None and now >= latest_start:
+        message = f"not started within startingDeadlineSeconds ({spec.starting_deadline_seconds} s)"
+        return Finish(Outcome.EXPIRED, Reason.STARTING_DEADLINE_EXCEEDED, message, Transition.EXPIRED)
+    if now < end_of(view):
+        return None
+    if not view.claimed:
+        message = f"not started within activeDeadlineSeconds ({spec.active_deadline_seconds} s)"
+        return Finish(Outcome.EXPIRED, Reason.DEADLINE_EXCEEDED, message, Transition.EXPIRED)
+    message = f"not finished within activeDeadlineSeconds ({spec.active_deadline_seconds} s)"
+    return _ended(view, Finish(Outcome.FAILED, Reason.DEADLINE_EXCEEDED, message, Transition.FAILED))
+
+
+def invalid(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse what is wrong in itself, all faults named. Not asked again once it was found in order."""
+    return None if view.validated else refuse(validation_faults(view), view, now)
+
+
+def without_agreed_runner(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to choose where policies name different runners and the proposal names none."""
+    if view.policy.conflict is None or view.runner is not None:
+        return None
+    return Block(Reason.POLICY_CONFLICT, "serviceAccountName", view.policy.conflict)
+
+
+def unseen(view: ProposalView, now: datetime) -> Verdict | None:
+    """Ask for a preview where there is none yet."""
+    if view.claimed or view.findings is not None or view.proposal.status.preview is not None:
+        return None
+    return Fetch(Gather.PREVIEW)
+
+
+def refused_by_preview(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse what the dry run as the runner refuses: missing runner, right, target."""
+    fault = view.findings.fault if view.findings else None
+    return refuse([fault], view, now) if fault else None
+
+
+def observe_only(view: ProposalView, now: datetime) -> Verdict | None:
+    """End with the preview where that is all that was asked for or allowed, at the first look."""
+    spec, policy = view.proposal.spec, view.policy
+    if spec.mode is Mode.DRY_RUN:
+        return Finish(Outcome.OBSERVED, Reason.DRY_RUN, "dry run: nothing was changed", Transition.OBSERVED)
+    if policy.mode is Mode.EXECUTE or view.validated or view.parent is not None:
+        return None
+    if policy.mode is None and now < _grace_end(view):
+        return Postpone(_grace_end(view))
+    return Finish(
+        Outcome.OBSERVED, Reason.OBSERVE_ONLY, f"nothing was changed: {no_leave(policy)}", Transition.OBSERVED
+    )
+
+
+def too_early(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to start before notBefore or before the next retry is due."""
+    spec, status = view.proposal.spec, view.proposal.status
+    if spec.not_before and now < spec.not_before:
+        return Hold(
+            Phase.SCHEDULED,
+            Reason.SCHEDULED,
+            f"starts at {spec.not_before:%Y-%m-%d %H:%M:%S} UTC",
+            spec.not_before,
+        )
+    if status.next_retry_at and now < status.next_retry_at:
+        return Hold(Phase.RETRYING, Reason.PROGRESSING_WITH_RETRY, status.message or "", status.next_retry_at)
+    return None
+
+
+def suspended(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to start while a person has suspended it, by itself or with its workflow."""
+    if view.parent is not None and view.parent.spec.suspend:
+        return Block(Reason.SUSPENDED, "suspend", f"ActionWorkflow {view.parent.metadata.name} is suspended")
+    if view.proposal.spec.suspend:
+        return Block(Reason.SUSPENDED, "suspend", "suspended; set spec.suspend to false to go on")
+    return None
+
+
+def leave_lost(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to start what was found in order once, but whose type or leave is gone since."""
+    faults = action_faults(view.world.catalogue, view.proposal.spec.action, view.proposal.spec.parameters, "spec")
+    if faults:
+        return Block(faults[0].reason, "type", faults[0].message)
+    if view.policy.mode is not Mode.EXECUTE:
+        return Block(Reason.OBSERVE_ONLY, "mode", no_leave(view.policy), view.policy.mode_from)
+    return None
+
+
+def halted(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to start while any matching policy has its kill switch on."""
+    return halt_block(view.policy)
+
+
+def policy_unsupported(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to start where a matching policy asks for what this operator does not carry out."""
+    return policy_block(view.policy)
+
+
+def outdated(view: ProposalView, now: datetime) -> Verdict | None:
+    """Ask for a fresh preview right before the first claim; what it finds is pinned by the claim."""
+    return Fetch(Gather.PREVIEW) if not view.claimed and view.findings is None else None
+
+
+GATES: tuple[Gate, ...] = (
+    not_a_step,
+    cancelled,
+    past_deadline,
+    invalid,
+    without_agreed_runner,
+    unseen,
+    refused_by_preview,
+    observe_only,
+    too_early,
+    suspended,
+    leave_lost,
+    halted,
+    policy_unsupported,
+    outdated,
+)
+
+
+def first_refusal(view: ProposalView, now: datetime) -> Verdict | None:
+    """The verdict of the first gate that has one; None = it may start."""
+    return next((verdict for gate in GATES if (verdict := gate(view, now))), None)
+
+
+def refuse(faults: list[Fault], view: ProposalView, now: datetime) -> Verdict | None:
+    """The end, with all faults told; but nothing yet while all that is wrong may still arrive."""
+    return refusal(faults, _grace_end(view), now)
+
+
+def validation_faults(view: ProposalView) -> list[Fault]:
+    """Everything wrong with the proposal itself."""
+    spec = view.proposal.spec
+    faults = [
+        *proposal_field_faults(spec),
+        *action_faults(view.world.catalogue, spec.action, spec.parameters, "spec"),
+    ]
+    if faults or view.type is None:
+        return faults
+    try:
+        view.retry  # noqa: B018  merges type and proposal
+    except ValueError as error:
+        return [Fault(Reason.INVALID_SPEC, f"spec.retry: {error}")]
+    traits = view.world.catalogue.built_ins.traits(executor_name(view.type), spec.parameters)
+    return [RUNNER_MISSING] if traits.needs_runner and view.runner is None and not view.policy.conflict else []
+
+
+RUNNER_MISSING = Fault(
+    Reason.RUNNER_MISSING,
+    "spec.serviceAccountName: this action touches the API server and needs a ServiceAccount to act as; "
+    "name one here or in an ActionPolicy",
+    missing=True,
+)
+
+
+def workflow_owner(proposal: ActionProposal) -> str | None:
+    """Name of the workflow it claims to be a step of."""
+    owners = (ref.name for ref in proposal.metadata.owner_references if ref.kind == WORKFLOW_KIND)
+    return next(owners, None) or proposal.metadata.labels.get("actionoperator.dev/workflow")
+
+
+def created_at(proposal: ActionProposal) -> datetime:
+    created = proposal.metadata.creation_timestamp
+    if created is None:
+        raise ValueError("metadata.creationTimestamp: is missing")
+    return created
+
+
+def starting_deadline(view: ProposalView) -> datetime | None:
+    """When the first claim must have been made; None once it was, or if there is no such deadline."""
+    seconds = view.proposal.spec.starting_deadline_seconds
+    if seconds is None or view.claimed:
+        return None
+    return due_from(view.proposal.spec, created_at(view.proposal)) + timedelta(seconds=seconds)
+
+
+def next_deadline(view: ProposalView) -> datetime:
+    """The first moment at which `past_deadline` refuses."""
+    start = starting_deadline(view)
+    return min(start, end_of(view)) if start else end_of(view)
+
+
+def end_of(view: ProposalView) -> datetime:
+    """When the whole is over, the workflow's end included."""
+    own = deadline(view.proposal.spec, created_at(view.proposal))
+    if view.parent is None or view.parent.metadata.creation_timestamp is None:
+        return own
+    return min(own, deadline(view.parent.spec, view.parent.metadata.creation_timestamp))
+
+
+def _grace_end(view: ProposalView) -> datetime:
+    return created_at(view.proposal) + timedelta(seconds=view.world.settings.grace_seconds)
+
+
+def _ended(view: ProposalView, otherwise: Finish) -> Finish:
+    """How it ends between two attempts, by what the earlier ones left behind."""
+    attempts = view.proposal.status.attempts
+    if any_unclear(attempts):
+        message = (
+            f"{otherwise.message}, while it is not known whether an earlier attempt took effect; look at the target"
+        )
+        return Finish(Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN, message, Transition.OUTCOME_UNKNOWN)
+    if otherwise.outcome is Outcome.CANCELLED and effect_made(attempts):
+        message = "cancelled after its effect was made; status.undo says what puts things back"
+        return Finish(Outcome.CANCELLED, Reason.EFFECT_MADE, message, Transition.CANCELLED)
+    return otherwise

@@ -1,0 +1,117 @@
+"""Faults of parameters: one pass of a JSON Schema library over the action type's schema finds them all."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from jsonschema import Draft202012Validator, FormatChecker, SchemaError
+from jsonschema.exceptions import ValidationError
+
+from controller.api.base import MAX_OPAQUE_BYTES, MAX_SAFE_INTEGER
+from controller.core.digest import canonical
+from controller.core.ports import Json
+
+MAX_FAULTS = 20
+
+
+def schema_fault(schema: Json) -> str | None:
+    """What is wrong with a type's own parameter schema."""
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return f"spec.parameters{_path(error)}: {error.message}"
+    return None if schema.get("type") == "object" else "spec.parameters.type: must be object"
+
+
+def parameter_faults(schema: Json, parameters: Json, path: str = "parameters") -> list[str]:
+    """Every fault with its path: `parameters.replicas: must be at most 50 (got 5000)`. Empty if there is none."""
+    too_big = _size_fault(parameters, path)
+    if too_big:
+        return [too_big]
+    validator = Draft202012Validator(schema, format_checker=FormatChecker())
+    faults = sorted({line for error in validator.iter_errors(parameters) for line in _lines(error, path)})
+    if len(faults) > MAX_FAULTS:
+        faults = [*faults[:MAX_FAULTS], f"and {len(faults) - MAX_FAULTS} more"]
+    return faults
+
+
+def _size_fault(parameters: Json, path: str) -> str | None:
+    unsafe = next(_unsafe_integers(parameters, path), None)
+    if unsafe:
+        return f"{unsafe}: integers must lie within ±2^53; write it as a string"
+    size = len(canonical(parameters))
+    return (
+        None if size <= MAX_OPAQUE_BYTES else f"{path}: must be at most {MAX_OPAQUE_BYTES} bytes as JSON (got {size})"
+    )
+
+
+def _unsafe_integers(value: Any, path: str) -> Iterator[str]:
+    match value:
+        case dict():
+            for key, item in value.items():
+                yield from _unsafe_integers(item, f"{path}.{key}")
+        case list():
+            for index, item in enumerate(value):
+                yield from _unsafe_integers(item, f"{path}[{index}]")
+        case bool():
+            pass
+        case int() if abs(value) > MAX_SAFE_INTEGER:
+            yield path
+
+
+def _lines(error: ValidationError, root: str) -> Iterator[str]:
+    here = f"{root}{_path(error)}"
+    limit: Any = error.validator_value
+    instance: Any = error.instance
+    schema: Any = error.schema
+    match error.validator:
+        case "required":
+            missing = error.message.split("'")[1]
+            yield f"{here}.{missing}: is required"
+        case "additionalProperties":
+            known = sorted(schema.get("properties", {}))
+            for name in sorted(set(instance) - set(known)):
+                yield f"{here}.{name}: is not a parameter of this action (it has: {', '.join(known)})"
+        case "enum":
+            yield f"{here}: must be one of {', '.join(map(str, limit))} (got {_short(instance)})"
+        case "type":
+            yield f"{here}: must be of type {limit} (got {_kind(instance)})"
+        case "minimum":
+            yield f"{here}: must be at least {limit} (got {_short(instance)})"
+        case "maximum":
+            yield f"{here}: must be at most {limit} (got {_short(instance)})"
+        case "maxLength":
+            yield f"{here}: must have at most {limit} characters (got {len(instance)})"
+        case "minLength":
+            yield f"{here}: must have at least {limit} characters (got {len(instance)})"
+        case "maxItems" | "minItems" | "maxProperties" | "minProperties":
+            bound = "at most" if str(error.validator).startswith("max") else "at least"
+            yield f"{here}: must have {bound} {limit} entries (got {len(instance)})"
+        case "pattern":
+            yield f"{here}: must match {limit}"
+        case _:
+            yield f"{here}: does not satisfy {error.validator}"
+
+
+def _path(error: ValidationError | SchemaError) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path)
+
+
+def _kind(value: Any) -> str:
+    """What it is, without what it says: a text may be a credential."""
+    match value:
+        case None:
+            return "null"
+        case str():
+            return "a text"
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case _:
+            return _short(value)
+
+
+def _short(value: Any, most: int = 60) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    text = text.encode("unicode_escape").decode("ascii") if not text.isprintable() else text
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,35 @@
+"""The status of an object that cannot be handled: one that cannot be read, or on which the operator itself fails."""
+
+from datetime import datetime
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from controller.api.common import LifecycleStatus
+from controller.api.names import Outcome, Phase, Reason, Transition
+from controller.core.lifecycle import Moment, refused
+from controller.core.status import Standing, settle
+from controller.core.verdicts import Finish
+
+S = TypeVar("S", bound=LifecycleStatus)
+
+MAX_FAULTS_TOLD = 10
+
+
+def unreadable(status: S, error: ValidationError, moment: Moment) -> S:
+    """It ends: what is stored does not fit the operator's models, so nothing can be decided about it."""
+    faults = [
+        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)[:MAX_FAULTS_TOLD]
+    ]
+    finish = Finish(Outcome.FAILED, Reason.INVALID_SPEC, "; ".join(faults), Transition.VALIDATION_FAILED)
+    return refused(status, finish, moment)
+
+
+def mishandled(status: S, error: Exception, *, generation: int, now: datetime) -> S:
+    """It waits: the operator failed on it and will try again. Says so where people look."""
+    message = (
+        f"internal error of the operator while it handled this object ({type(error).__name__}); "
+        "it is tried again, the operator's log has the details"
+    )
+    return settle(status, Standing(Phase.PENDING, Reason.INTERNAL_ERROR, message), generation=generation, now=now)

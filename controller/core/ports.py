@@ -1,0 +1,241 @@
+"""The seams of the core: what an action type offers, and what it may use. Implemented by `actions` and `kube`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import Enum
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from pydantic import BaseModel
+
+from controller.api.common import Change, Undo
+from controller.api.names import Risk
+
+Json = dict[str, Any]
+Network = IPv4Network | IPv6Network
+P = TypeVar("P", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A kind of object as the API server serves it, enough to make a path and to name a missing right."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = True
+
+    @property
+    def api_version(self) -> str:
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+
+@dataclass(frozen=True)
+class Target:
+    """The object that an action works on."""
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str | None = None
+    uid: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True)
+class PreviewResult:
+    """What the action would change, and what would put it back, as the API server's dry run answers.
+
+    No changes means that the target is already as asked; running it then still verifies.
+    """
+
+    summary: str
+    changes: tuple[Change, ...] = ()
+    warnings: tuple[str, ...] = ()
+    undo: Undo | None = None
+    target: Target | None = None
+
+
+@dataclass(frozen=True)
+class Done:
+    """The effect is known to be made. `message` is one sentence for people; outputs are bounded JSON."""
+
+    message: str
+    outputs: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Whether the action's purpose is reached yet, what is still missing, and when to look again if that is known."""
+
+    ok: bool
+    message: str = ""
+    again_at: datetime | None = None
+
+
+class Observation(Enum):
+    """What `observe` can say when it does not know the effect to be made."""
+
+    NOT_DONE = "NotDone"
+    UNDETERMINED = "Undetermined"
+
+
+class Journal:
+    """What is known of one attempt's effect while it runs. Whoever sends requests for it writes here first.
+
+    A cancelled or timed-out attempt is judged by this alone.
+    """
+
+    def __init__(self) -> None:
+        self.sent = False
+        self.done: Done | None = None
+
+    def sending(self) -> None:
+        """A request that may take effect is about to leave."""
+        self.sent = True
+
+    def known_done(self, done: Done) -> None:
+        self.done = done
+
+
+class Cluster(Protocol):
+    """The API server, spoken to as the runner. Namespaced resources are those of the proposal's namespace only.
+
+    All calls raise the errors of `core.errors`; for reads an unclear answer is a TransientFailure, for writes a
+    LostAnswer (dry runs count as reads). Objects are plain JSON as the API server sends them.
+    """
+
+    async def get(self, resource: Resource, name: str, *, subresource: str = "") -> Json:
+        """The object. Raises NotFound."""
+        ...
+
+    async def list(self, resource: Resource, *, label_selector: str = "", field_selector: str = "") -> tuple[Json, ...]:
+        """All objects of the namespace (or cluster) that the selectors fit."""
+        ...
+
+    async def create(self, resource: Resource, body: Json, *, dry_run: bool = False) -> Json:
+        """The stored object. Raises Conflict if the name is taken."""
+        ...
+
+    async def patch(
+        self, resource: Resource, name: str, body: Json, *, subresource: str = "", dry_run: bool = False
+    ) -> Json:
+        """JSON merge patch; the changed object. `metadata.resourceVersion` or `uid` in it are preconditions."""
+        ...
+
+    async def delete(self, resource: Resource, name: str, *, uid: str, dry_run: bool = False) -> None:
+        """Deletes the object with that uid (background propagation)."""
+        ...
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """An HTTP response: lower-case header names, body bounded and decoded."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+
+class Http(Protocol):
+    """Outside calls: no redirects, no proxies from the environment, only allowed addresses, bounded answers."""
+
+    async def check(self, url: str) -> None:
+        """Whether policy lets the URL be called. Raises PermanentFailure with the rule to change."""
+        ...
+
+    async def request(
+        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, may_change: bool
+    ) -> HttpAnswer:
+        """One request. Raises TransientFailure if no connection was made, LostAnswer if it broke after that.
+
+        The answer is returned whatever its status. `may_change` = the method can take effect at the target.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Egress:
+    """Where HTTP actions may go, by the policies that match. `hosts` None = no policy names any: nowhere."""
+
+    hosts: frozenset[str] | None = None
+    private: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True)
+class Request(Generic[P]):
+    """All that an executor may know and use for one proposal."""
+
+    parameters: P
+    namespace: str
+    proposal: str
+    proposal_uid: str
+    runner: str | None
+    cluster: Cluster
+    http: Http
+
+
+@dataclass(frozen=True)
+class Operation:
+    """The effect of one attempt. `id` is the idempotency token; `time` is when the operation was first claimed."""
+
+    id: str
+    time: datetime
+    deadline: datetime
+
+
+class Executor(Protocol[P]):
+    """One action type: how it is previewed, run, found again after a crash, and verified.
+
+    Source of `catalog/`: the class attributes and the parameters model become an ActionType object.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int]
+    description: ClassVar[str]
+    risk: ClassVar[Risk]
+    idempotent: ClassVar[bool]
+    needs_runner: ClassVar[bool]
+    """Whether it touches the API server, so that it needs a ServiceAccount to act as."""
+    fixed: ClassVar[frozenset[str]]
+    """Wire names of parameters that may never be computed at run time."""
+    timeout_seconds: ClassVar[int]
+
+    @property
+    def parameters(self) -> type[P]:
+        """The parameters model."""
+        ...
+
+    def is_idempotent(self, parameters: P) -> bool:
+        """Whether a lost answer may be repeated with these parameters; may only narrow `idempotent`."""
+        ...
+
+    async def preview(self, request: Request[P]) -> PreviewResult:
+        """What it would change, by dry run as the runner. Changes nothing."""
+        ...
+
+    async def run(self, request: Request[P], operation: Operation) -> Done:
+        """Makes the effect and returns as soon as it is known to be made; `verify` waits for its purpose.
+
+        Repeating it with the same operation has no further effect if idempotent.
+        """
+        ...
+
+    async def observe(self, request: Request[P], operation: Operation) -> Done | Observation:
+        """After a crash: whether that operation took effect. Changes nothing."""
+        ...
+
+    async def verify(self, request: Request[P], operation: Operation) -> Verified:
+        """Whether the purpose is reached. Asked again until it is or time is up. Changes nothing.
+
+        Raises EffectFailed when the target itself reports that the effect failed.
+        """
+        ...
+
+    async def stop(self, request: Request[P], operation: Operation) -> None:
+        """A person cancelled it after the effect was made: stop what still runs outside, if anything does."""
+        ...

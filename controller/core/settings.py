@@ -1,0 +1,15 @@
+"""Settings that decisions depend on."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of the operator process; `grace_seconds`: how long after creation something missing is not yet a fault."""
+
+    grace_seconds: float = 10.0
+    default_timeout_seconds: int = 300
+    owner: str = "operator"
+    """Names this process start in the attempts that it claims."""
+    actor: str = "action-operator"
+    """Who the history names for what the operator does by itself."""

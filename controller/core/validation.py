@@ -1,0 +1,104 @@
+"""What is wrong with an object as it was written: unknown or unsupported fields, action type, parameters."""
+
+from collections.abc import Iterator, Mapping
+from difflib import SequenceMatcher
+
+from controller.api.actiontype import ActionTypeSpec
+from controller.api.base import unknown_fields
+from controller.api.common import Check
+from controller.api.names import Reason
+from controller.api.proposal import LifecycleSpec, ProposalSpec
+from controller.core.parameters import parameter_faults, schema_fault
+from controller.core.ports import Json
+from controller.core.view import BuiltIns, Catalogue, Fault, TypeEntry
+
+MAX_LISTED_TYPES = 12
+
+
+def field_faults(spec: LifecycleSpec) -> Iterator[Fault]:
+    """Fields that the schema or the operator does not know: they fail closed, with their path."""
+    for path in unknown_fields(spec, "spec"):
+        yield Fault(Reason.UNKNOWN_FIELD, f"{path}: is not a field of this kind; remove it")
+
+
+def proposal_field_faults(spec: ProposalSpec) -> Iterator[Fault]:
+    yield from field_faults(spec)
+    yield from check_faults("spec", spec.preconditions, spec.verify)
+
+
+def check_faults(path: str, preconditions: tuple[Check, ...], verify: tuple[Check, ...]) -> Iterator[Fault]:
+    for name, value in (("preconditions", preconditions), ("verify", verify)):
+        if value:
+            yield not_supported(f"{path}.{name}")
+
+
+def not_supported(path: str) -> Fault:
+    return Fault(Reason.NOT_SUPPORTED, f"{path}: is not carried out by this version of the operator; remove it")
+
+
+def action_faults(catalogue: Catalogue, action: str, parameters: Json, path: str) -> list[Fault]:
+    """Faults of one action: type unknown or not ready, every fault of its parameters. `path`: `spec` or a step's."""
+    entry = catalogue.types.get(action)
+    if entry is None:
+        return [
+            Fault(
+                Reason.UNKNOWN_ACTION,
+                f"{path}.action: {unknown_action(catalogue.types, action)}",
+                missing=True,
+            )
+        ]
+    unready = type_fault(entry.type.spec, catalogue.built_ins)
+    if unready:
+        message = f"{path}.action: ActionType {action} cannot run here: {unready.message}"
+        return [Fault(Reason.TYPE_NOT_READY, message, missing=True)]
+    faults = parameter_faults(entry.type.spec.parameters, parameters, f"{path}.parameters")
+    if not faults:
+        faults = _reading_faults(catalogue.built_ins, entry, parameters, path)
+    return [Fault(Reason.INVALID_PARAMETERS, fault) for fault in faults]
+
+
+def _reading_faults(built_ins: BuiltIns, entry: TypeEntry, parameters: Json, path: str) -> list[str]:
+    """What the executor itself cannot read, where a type's schema is looser than its executor."""
+    try:
+        built_ins.traits(executor_name(entry), parameters)
+    except ValueError as error:
+        return [f"{path}.{line}" for line in str(error).splitlines()]
+    return []
+
+
+def executor_name(entry: TypeEntry) -> str:
+    """Name of the built-in executor; only for types without a `type_fault`."""
+    built_in = entry.type.spec.executor.built_in
+    return built_in.name if built_in else ""
+
+
+def type_fault(spec: ActionTypeSpec, built_ins: BuiltIns) -> Fault | None:
+    """Why an action type is not Ready."""
+    unknown = next(unknown_fields(spec, "spec"), None)
+    if unknown:
+        return Fault(Reason.UNKNOWN_FIELD, f"{unknown}: is not a field of ActionType; remove it")
+    built_in = spec.executor.built_in
+    if built_in is None:
+        custom = next(name for name in ("job", "http", "patch") if getattr(spec.executor, name) is not None)
+        return not_supported(f"spec.executor.{custom}")
+    version = built_ins.version(built_in.name)
+    if version is None:
+        return Fault(Reason.NOT_SUPPORTED, f"spec.executor.builtIn.name: this operator has no executor {built_in.name}")
+    if version != built_in.version:
+        return Fault(
+            Reason.NOT_SUPPORTED,
+            f"spec.executor.builtIn.version: this operator has {built_in.name} in version {version}, not "
+            f"{built_in.version}; apply the catalogue that came with it",
+        )
+    broken = schema_fault(spec.parameters)
+    return Fault(Reason.INVALID_PARAMETERS, broken) if broken else None
+
+
+def unknown_action(types: Mapping[str, object], action: str) -> str:
+    """`there is no ActionType scale; available: scale-workload, ...`, the closest names first."""
+    if not types:
+        return f"there is no ActionType {action}, nor any other; apply the catalogue (kubectl apply -f catalog/)"
+    ranked = sorted(types, key=lambda name: (-SequenceMatcher(None, action, name).ratio(), name))
+    listed = ", ".join(ranked[:MAX_LISTED_TYPES])
+    more = f" and {len(ranked) - MAX_LISTED_TYPES} more" if len(ranked) > MAX_LISTED_TYPES else ""
+    return f"there is no ActionType {action}; available: {listed}{more}"

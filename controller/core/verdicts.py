@@ -1,0 +1,95 @@
+"""What a gate may answer, and the answers that proposals and workflows share."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from controller.api.common import Blocked
+from controller.api.names import Outcome, Phase, Reason, Transition
+from controller.core.decision import Gather
+from controller.core.policy import EffectivePolicy
+from controller.core.view import Fault
+
+MAX_FAULTS_TOLD = 20
+WORKFLOW_KIND = "ActionWorkflow"
+
+
+@dataclass(frozen=True)
+class Finish:
+    """It ends here."""
+
+    outcome: Outcome
+    reason: Reason
+    message: str
+    transition: Transition
+
+
+@dataclass(frozen=True)
+class Hold:
+    """It is in order, but not due yet."""
+
+    phase: Phase
+    reason: Reason
+    message: str
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Block:
+    """It is due, and something keeps it from starting. It goes on when that changes, or at `until`."""
+
+    reason: Reason
+    rule: str
+    message: str
+    policy: str | None = None
+    until: datetime | None = None
+
+    def as_status(self) -> Blocked:
+        return Blocked(policy=self.policy, rule=self.rule, until=self.until)
+
+
+@dataclass(frozen=True)
+class Postpone:
+    """Say nothing yet: what is missing may still arrive."""
+
+    until: datetime
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Decide again with this gathered."""
+
+    what: Gather
+
+
+Verdict = Finish | Hold | Block | Postpone | Fetch
+
+
+def refusal(faults: list[Fault], grace_end: datetime, now: datetime) -> Finish | Postpone | None:
+    if not faults:
+        return None
+    if all(fault.missing for fault in faults) and now < grace_end:
+        return Postpone(grace_end)
+    told = [fault.message for fault in faults[:MAX_FAULTS_TOLD]]
+    if len(faults) > MAX_FAULTS_TOLD:
+        told.append(f"and {len(faults) - MAX_FAULTS_TOLD} more")
+    return Finish(Outcome.FAILED, faults[0].reason, "; ".join(told), Transition.VALIDATION_FAILED)
+
+
+def halt_block(policy: EffectivePolicy) -> Block | None:
+    if policy.halted_by is None:
+        return None
+    return Block(Reason.HALTED, "halt", f"policy {policy.halted_by} has halted actions", policy.halted_by)
+
+
+def policy_block(policy: EffectivePolicy) -> Block | None:
+    if policy.unsupported:
+        name, path = policy.unsupported
+        message = f"policy {name}: {path} is not carried out by this version of the operator; remove it"
+        return Block(Reason.POLICY_NOT_SUPPORTED, path.removeprefix("spec."), message, name)
+    return None
+
+
+def no_leave(policy: EffectivePolicy) -> str:
+    if policy.mode_from:
+        return f"policy {policy.mode_from} only observes"
+    return "no matching ActionPolicy has mode: Execute"

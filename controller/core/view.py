@@ -1,0 +1,207 @@
+"""What a decision sees: the object, and all that bears on it, as of one moment. Built by the runtime, never changed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Protocol
+from uuid import UUID
+
+from controller.api.actiontype import ActionType
+from controller.api.common import RetryConfig
+from controller.api.names import Reason
+from controller.api.policy import ActionPolicy
+from controller.api.proposal import ActionProposal, Attempt, LifecycleSpec
+from controller.api.workflow import ActionWorkflow, Step
+from controller.core.attempt_report import Report
+from controller.core.policy import EffectivePolicy, PolicySubject, effective
+from controller.core.ports import Json, PreviewResult
+from controller.core.settings import Settings
+
+
+@dataclass(frozen=True)
+class Chance:
+    """Randomness for one decision: `jitter` in [0, 1), `entropy` for new identifiers."""
+
+    jitter: float
+    entropy: UUID
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a built-in executor says of an action with given parameters."""
+
+    needs_runner: bool
+    idempotent: bool
+
+
+class BuiltIns(Protocol):
+    """The executors that this operator ships. Pure: no I/O."""
+
+    def version(self, name: str) -> int | None:
+        """Version of the executor, None if there is none of that name."""
+        ...
+
+    def traits(self, name: str, parameters: Json) -> Traits:
+        """Raises ValueError with one fault a line if the executor cannot read the parameters."""
+        ...
+
+
+@dataclass(frozen=True)
+class TypeEntry:
+    """An ActionType of the cluster's catalogue with its raw spec and digest."""
+
+    type: ActionType
+    raw_spec: Json
+    digest: str
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """All action types of the cluster by name, and the executors behind them."""
+
+    types: Mapping[str, TypeEntry]
+    built_ins: BuiltIns
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something wrong with the object. `missing` = it may still arrive, so it is final only after the grace time."""
+
+    reason: Reason
+    message: str
+    missing: bool = False
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What gathering a preview gave: the preview, or what is wrong."""
+
+    preview: PreviewResult | None = None
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True)
+class World:
+    """What every decision shares."""
+
+    catalogue: Catalogue
+    policies: Sequence[ActionPolicy]
+    namespace_labels: Mapping[str, str]
+    settings: Settings
+
+    def policy_for(self, namespace: str, action: str) -> EffectivePolicy:
+        entry = self.catalogue.types.get(action)
+        risk = entry.type.spec.risk if entry else None
+        return effective(self.policies, PolicySubject(namespace, self.namespace_labels, action, risk))
+
+
+@dataclass(frozen=True)
+class ProposalView:
+    """A proposal and all that bears on it."""
+
+    proposal: ActionProposal
+    raw_spec: Json
+    world: World
+    parent: ActionWorkflow | None = None
+    """The workflow whose step it claims to be, if that is live."""
+    findings: Findings | None = None
+    """Gathered for this decision."""
+    running: bool = False
+    """Whether this process runs the open attempt."""
+    unstarted: bool = False
+    """Whether this process claimed the open attempt but never started it: the claim's answer was lost."""
+    report: Report | None = None
+    """What the open attempt has come to."""
+
+    @cached_property
+    def policy(self) -> EffectivePolicy:
+        return self.world.policy_for(self.proposal.metadata.namespace or "", self.proposal.spec.action)
+
+    @property
+    def type(self) -> TypeEntry | None:
+        return self.world.catalogue.types.get(self.proposal.spec.action)
+
+    @property
+    def runner(self) -> str | None:
+        """The ServiceAccount to act as; pinned by the first claim."""
+        pinned = self.proposal.status.runner if self.claimed else None
+        return pinned or self.proposal.spec.service_account_name or self.policy.runner
+
+    @property
+    def open_attempt(self) -> Attempt | None:
+        """The attempt that was claimed and has no result yet."""
+        attempts = self.proposal.status.attempts
+        return attempts[-1] if attempts and attempts[-1].result is None else None
+
+    @property
+    def claimed(self) -> bool:
+        return bool(self.proposal.status.attempts)
+
+    @property
+    def validated(self) -> bool:
+        """Whether Validated=True was once written: from then on, losing leave blocks the object but never ends it."""
+        return self.proposal.status.digest is not None
+
+    @property
+    def timeout_seconds(self) -> int:
+        return timeout_seconds(self.proposal.spec.timeout_seconds, self.type, self.world.settings)
+
+    @property
+    def retry(self) -> RetryConfig:
+        """Raises ValueError if the merged settings contradict each other."""
+        own = self.proposal.spec.retry
+        return retry_config(self.type, own.wire() if own else None)
+
+
+@dataclass(frozen=True)
+class WorkflowView:
+    """A workflow, its children and all that bears on it."""
+
+    workflow: ActionWorkflow
+    raw_spec: Json
+    world: World
+    children: Mapping[str, "Child"]
+    """By proposal name; a child that was looked for and not found is there as `Child(None, ...)`."""
+    findings: Mapping[str, Findings] | None = None
+    """Gathered for this decision, by step name."""
+
+    def policy_of(self, step: Step) -> EffectivePolicy:
+        return self.world.policy_for(self.workflow.metadata.namespace or "", step.action)
+
+    def runner_of(self, step: Step) -> str | None:
+        """The ServiceAccount that the step's action would act as."""
+        return self.workflow.spec.service_account_name or self.policy_of(step).runner
+
+
+@dataclass(frozen=True)
+class Child:
+    """A step's proposal as last read, None if it does not exist."""
+
+    proposal: ActionProposal | None
+    raw_spec: Json
+
+
+def timeout_seconds(own: int | None, entry: TypeEntry | None, settings: Settings) -> int:
+    """Seconds for one attempt: the object's, else the type's, else the operator's."""
+    default = entry.type.spec.defaults.timeout_seconds if entry else None
+    return own or default or settings.default_timeout_seconds
+
+
+def retry_config(entry: TypeEntry | None, *overrides: Json | None) -> RetryConfig:
+    """The retry settings in force, field by field: later overrides win over earlier, over the type's defaults."""
+    defaults = entry.type.spec.defaults.retry if entry else None
+    merged: Json = defaults.wire() if defaults else {}
+    for override in overrides:
+        merged |= override or {}
+    return RetryConfig.model_validate(merged)
+
+
+def due_from(spec: LifecycleSpec, created: datetime) -> datetime:
+    """When the object may start at the earliest; its deadlines count from here."""
+    return max(created, spec.not_before) if spec.not_before else created
+
+
+def deadline(spec: LifecycleSpec, created: datetime) -> datetime:
+    """When the whole is over."""
+    return due_from(spec, created) + timedelta(seconds=spec.active_deadline_seconds)

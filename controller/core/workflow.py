@@ -1,0 +1,274 @@
+"""The decision about one workflow: before its first step, between steps, at its end."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from controller.api.common import Change
+from controller.api.names import Mode, Outcome, Phase, Reason, StepOutcome, Transition
+from controller.api.workflow import OnFailure, Order, Step, StepStatus, WorkflowStatus
+from controller.core.decision import Decision, Gather, NewStep
+from controller.core.digest import digest, request_digest
+from controller.core.graph import predecessors
+from controller.core.lifecycle import Moment, blocked, effective_mode, ended, in_order, proposed, refused, waiting
+from controller.core.ports import PreviewResult
+from controller.core.proposal import preview_status
+from controller.core.status import Standing, note
+from controller.core.steps import by_name, is_ours, mirrored, new_step, proposal_name, started, succeeded
+from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone
+from controller.core.view import WorkflowView, retry_config, timeout_seconds
+from controller.core.workflow_gates import STEP_GATES, end_of, first_refusal, next_deadline, validated, without_leave
+
+MAX_NAMES_TOLD = 10
+
+
+def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
+    """What to do about the workflow now. Deciding twice at one instant gives the same."""
+    status = view.workflow.status
+    if status.outcome is not None:
+        return Decision()
+    if any(started(step) for step in status.steps):
+        return _go_on(view, now)
+    match first_refusal(view, now):
+        case None:
+            return _go_on(view, now)
+        case Fetch(what):
+            return Decision(gather=what)
+        case Postpone(until):
+            return Decision(wake_at=until)
+        case Finish() as finish:
+            seen = _proposed(view, now) if finish.transition is Transition.VALIDATION_FAILED else _seen(view, now)
+            return Decision(refused(seen, finish, _moment(view, now)))
+        case Hold(phase, reason, message, until):
+            waiting = _wait(view, Standing(phase, reason, message), now)
+            return Decision(waiting, wake_at=min(until, next_deadline(view.workflow)))
+        case Block() as block:
+            return Decision(_wait(view, blocked(block), now), wake_at=next_deadline(view.workflow))
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """The steps after one look: how each stands, what to create, why nothing more starts."""
+
+    steps: tuple[StepStatus, ...]
+    create: tuple[NewStep, ...] = ()
+    block: Block | None = None
+
+
+def _go_on(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
+    spec, old = view.workflow.spec, view.workflow.status
+    steps = old.steps or tuple(StepStatus(name=step.name) for step in spec.steps)
+    if any(started(step) and step.outcome is None and step.proposal not in view.children for step in steps):
+        return Decision(gather=Gather.CHILDREN)
+    steps = tuple(
+        mirrored(step, view.children[step.proposal]) if step.proposal and step.outcome is None else step
+        for step in steps
+    )
+    plan = _start_ready(view, _skip(view, steps, now), now)
+    if plan.create:
+        return Decision(create=plan.create)
+    status = _told(view, _seen(view, now), plan.steps, now)
+    if all(step.outcome for step in plan.steps):
+        return Decision(_end(view, status, now))
+    running = [step for step in plan.steps if started(step) and step.outcome is None]
+    until = end_of(view.workflow)
+    standing = blocked(plan.block) if plan.block and not running else _progress(plan.steps, running)
+    return Decision(waiting(old, status, standing, _moment(view, now)), wake_at=until)
+
+
+def _skip(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> tuple[StepStatus, ...]:
+    """Marks what will never start: all once nothing new may, else what depends on a step that did not succeed."""
+    reason = _why_nothing_new(view, steps, now)
+    if reason:
+        return tuple(_skipped(step, reason) if _idle(step) else step for step in steps)
+    if view.workflow.spec.order is Order.SEQUENCE:
+        return steps
+    before = predecessors(view.workflow.spec)
+    current = dict(by_name(steps))
+    changed = True
+    while changed:
+        changed = False
+        for name, step in current.items():
+            failed = [b for b in before[name] if current[b].outcome and not succeeded(current[b])]
+            if _idle(step) and failed:
+                current[name] = _skipped(step, f"step {failed[0]} did not succeed")
+                changed = True
+    return tuple(current.values())
+
+
+def _why_nothing_new(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> str | None:
+    if view.workflow.spec.cancelled:
+        return "the workflow was cancelled"
+    if now >= end_of(view.workflow):
+        return "the workflow's activeDeadlineSeconds is over"
+    failed = [step.name for step in steps if step.outcome and not succeeded(step)]
+    if failed and view.workflow.spec.on_failure is OnFailure.STOP:
+        return f"step {failed[0]} did not succeed"
+    return None
+
+
+def _start_ready(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> _Plan:
+    """Records the proposals of ready steps; those that do not exist yet are to be created first."""
+    before = predecessors(view.workflow.spec)
+    current = by_name(steps)
+    ready = [name for name, step in current.items() if _idle(step) and all(current[b].outcome for b in before[name])]
+    running = sum(1 for step in steps if started(step) and step.outcome is None)
+    room = max(0, view.workflow.spec.max_parallel - running)
+    block = next((block for gate in STEP_GATES if (block := gate(view, now))), None)
+    if block or not ready:
+        return _Plan(steps, block=block if ready else None)
+    chosen = set(ready[:room])
+    specs = {step.name: step for step in view.workflow.spec.steps}
+    create = tuple(
+        new_step(view.workflow, specs[name])
+        for name in ready[:room]
+        if proposal_name(view.workflow, name) not in view.children
+    )
+    if create:
+        return _Plan(steps, create)
+    return _Plan(tuple(_recorded(view, specs[s.name], s) if s.name in chosen else s for s in steps))
+
+
+def _recorded(view: WorkflowView, step: Step, status: StepStatus) -> StepStatus:
+    """The step with its proposal; a proposal of that name which is not ours is never taken."""
+    name = proposal_name(view.workflow, step.name)
+    child = view.children[name]
+    if child.proposal is not None and is_ours(view.workflow, step, child):
+        return mirrored(status.model_copy(update={"proposal": name, "uid": child.proposal.metadata.uid}), child)
+    message = (
+        f"a proposal named {name} exists that was not made for this step; delete it and propose the workflow again"
+    )
+    return status.model_copy(update={"outcome": StepOutcome.FAILED, "message": message})
+
+
+def _told(view: WorkflowView, status: WorkflowStatus, steps: tuple[StepStatus, ...], now: datetime) -> WorkflowStatus:
+    """The status with the steps, their sums, and a history line for each that ended."""
+    actor = view.world.settings.actor
+    before = by_name(status.steps)
+    if not any(map(started, status.steps)) and any(map(started, steps)):
+        message = f"{view.workflow.spec.description} ({len(steps)} steps)"
+        status = note(status, Transition.WORKFLOW_CREATED, message, actor=actor, at=now)
+    ended = [step for step in steps if step.outcome and not (step.name in before and before[step.name].outcome)]
+    for step in ended:
+        if step.outcome is not StepOutcome.SKIPPED:
+            message = f"{step.name}: {step.outcome}" + (f": {step.message}" if step.message else "")
+            status = note(status, Transition.STEP_FINISHED, message, actor=actor, at=now)
+    skipped = [step for step in ended if step.outcome is StepOutcome.SKIPPED]
+    if skipped:
+        message = f"{_names(skipped)}: skipped, {skipped[0].message}"
+        status = note(status, Transition.STEP_SKIPPED, message, actor=actor, at=now)
+    retries = [step.next_retry_at for step in steps if step.next_retry_at and not step.outcome]
+    return status.model_copy(
+        update={
+            "steps": steps,
+            "progress": f"{sum(1 for step in steps if step.outcome)}/{len(steps)}",
+            "retry_count": sum(step.retry_count or 0 for step in steps) or None,
+            "next_retry_at": min(retries, default=None),
+            "started_at": status.started_at or (now if any(map(started, steps)) else None),
+        }
+    )
+
+
+def _progress(steps: Sequence[StepStatus], running: Sequence[StepStatus]) -> Standing:
+    done = sum(1 for step in steps if step.outcome)
+    retrying = [step for step in running if step.next_retry_at]
+    message = f"{done} of {len(steps)} steps ended; running: {_names(running)}"
+    if running and len(retrying) == len(running):
+        message = f"{done} of {len(steps)} steps ended; {_names(retrying)} will be tried again: {retrying[0].message}"
+        return Standing(Phase.RETRYING, Reason.PROGRESSING_WITH_RETRY, message)
+    return Standing(Phase.RUNNING, Reason.PROGRESSING, message)
+
+
+def _end(view: WorkflowView, status: WorkflowStatus, now: datetime) -> WorkflowStatus:
+    steps = status.steps
+    unknown = [step for step in steps if step.outcome is StepOutcome.UNKNOWN]
+    failed = [step for step in steps if not succeeded(step) and step.outcome is not StepOutcome.SKIPPED]
+    missing = [step for step in steps if not succeeded(step)]
+    if unknown:
+        message = f"it is not known what became of {_names(unknown)}: {unknown[0].message}"
+        outcome, reason = Outcome.UNKNOWN, Reason.STEP_UNKNOWN
+    elif not missing:
+        outcome, reason, message = Outcome.SUCCEEDED, Reason.SUCCEEDED, f"all {len(steps)} steps succeeded"
+    elif view.workflow.spec.cancelled:
+        message = f"cancelled; {len(steps) - len(missing)} of {len(steps)} steps had succeeded"
+        outcome, reason = Outcome.CANCELLED, Reason.CANCELLED
+    elif now >= end_of(view.workflow):
+        message = f"not finished within activeDeadlineSeconds ({view.workflow.spec.active_deadline_seconds} s)"
+        outcome, reason = Outcome.FAILED, Reason.DEADLINE_EXCEEDED
+    else:
+        message = f"{_names(failed)} did not succeed: {failed[0].message}"
+        outcome, reason = Outcome.FAILED, Reason.STEP_FAILED
+    return ended(status, outcome, reason, message, _moment(view, now))
+
+
+def _wait(view: WorkflowView, standing: Standing, now: datetime) -> WorkflowStatus:
+    return waiting(view.workflow.status, _seen(view, now), standing, _moment(view, now))
+
+
+def _proposed(view: WorkflowView, now: datetime) -> WorkflowStatus:
+    return proposed(view.workflow.status, view.workflow.spec, _moment(view, now))
+
+
+def _seen(view: WorkflowView, now: datetime) -> WorkflowStatus:
+    """The status with what was found out before the first step: Proposed, Validated, preview, digests."""
+    status = _proposed(view, now)
+    if validated(view) or view.findings is None:
+        return status
+    spec, types = view.workflow.spec, view.world.catalogue.types
+    actions = {step.action for step in spec.steps}
+    request = request_digest(
+        kind=view.workflow.kind,
+        namespace=view.workflow.metadata.namespace or "",
+        spec=view.raw_spec,
+        types={action: types[action].raw_spec for action in actions if action in types},
+        runner=view.runner_of(spec.steps[0]),
+        timings={
+            step.name: (
+                timeout_seconds(step.timeout_seconds, types.get(step.action), view.world.settings),
+                retry_config(types.get(step.action), *(r.wire() for r in (spec.retry, step.retry) if r)),
+            )
+            for step in spec.steps
+        },
+    )
+    combined = _combined_preview(view)
+    risks = [types[action].type.spec.risk for action in actions if action in types]
+    status = status.model_copy(
+        update={
+            "preview": preview_status(combined, now),
+            "request_digest": request,
+            "digest": digest(request, combined.changes),
+            "risk": max(risks, key=lambda risk: risk.rank, default=None),
+            "mode": effective_mode(spec.mode, Mode.OBSERVE if without_leave(view) else Mode.EXECUTE),
+        }
+    )
+    return in_order(status, _moment(view, now))
+
+
+def _combined_preview(view: WorkflowView) -> PreviewResult:
+    changes: list[Change] = []
+    warnings: list[str] = []
+    for name, found in (view.findings or {}).items():
+        if found.preview:
+            changes += found.preview.changes
+            warnings += [f"{name}: {warning}" for warning in found.preview.warnings]
+        if found.fault:
+            warnings.append(f"{name}: no preview as things are now: {found.fault.message}")
+    count = len(view.workflow.spec.steps)
+    return PreviewResult(f"{count} steps, {len(changes)} changes", tuple(changes), tuple(warnings))
+
+
+def _moment(view: WorkflowView, now: datetime) -> Moment:
+    return Moment(now, view.workflow.metadata.generation, view.world.settings.actor)
+
+
+def _idle(step: StepStatus) -> bool:
+    return not started(step) and step.outcome is None
+
+
+def _skipped(step: StepStatus, why: str) -> StepStatus:
+    return step.model_copy(update={"outcome": StepOutcome.SKIPPED, "message": why})
+
+
+def _names(steps: Sequence[StepStatus]) -> str:
+    listed = ", ".join(step.name for step in steps[:MAX_NAMES_TOLD])
+    return listed + (f" and {len(steps) - MAX_NAMES_TOLD} more" if len(steps) > MAX_NAMES_TOLD else "")

@@ -1,0 +1,224 @@
+"""The gates before a workflow's first step, in their order; those that also hold back later steps are named below."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from controller.api.names import Mode, Outcome, Phase, Reason, Transition
+from controller.api.workflow import ActionWorkflow, OnFailure, Step
+from controller.core.decision import Gather
+from controller.core.graph import graph_faults, step_path
+from controller.core.policy import EffectivePolicy
+from controller.core.validation import action_faults, check_faults, executor_name, field_faults, not_supported
+from controller.core.verdicts import (
+    Block,
+    Fetch,
+    Finish,
+    Hold,
+    Postpone,
+    Verdict,
+    halt_block,
+    no_leave,
+    policy_block,
+    refusal,
+)
+from controller.core.view import Fault, WorkflowView, deadline, due_from, retry_config
+
+# What the dry run says about a later step may change by the steps before it; these faults do not.
+_FINAL_PREVIEW_FAULTS = frozenset({Reason.RUNNER_MISSING, Reason.RIGHT_MISSING})
+
+Gate = Callable[[WorkflowView, datetime], Verdict | None]
+
+
+def cancelled(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Refuse to start what a person has cancelled."""
+    if not view.workflow.spec.cancelled:
+        return None
+    return Finish(Outcome.CANCELLED, Reason.CANCELLED, "cancelled before its first step", Transition.CANCELLED)
+
+
+def past_deadline(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Refuse to start after a deadline."""
+    spec = view.workflow.spec
+    start = starting_deadline(view.workflow)
+    if start is not None and now >= start:
+        message = f"not started within startingDeadlineSeconds ({spec.starting_deadline_seconds} s)"
+        return Finish(Outcome.EXPIRED, Reason.STARTING_DEADLINE_EXCEEDED, message, Transition.EXPIRED)
+    if now < end_of(view.workflow):
+        return None
+    message = f"not started within activeDeadlineSeconds ({spec.active_deadline_seconds} s)"
+    return Finish(Outcome.EXPIRED, Reason.DEADLINE_EXCEEDED, message, Transition.EXPIRED)
+
+
+def invalid(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Refuse a workflow with any fault in any step, all of them named, before step one."""
+    return None if validated(view) else refusal(list(workflow_faults(view)), grace_end(view), now)
+
+
+def unseen(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Ask for a preview of all steps where there is none yet."""
+    return Fetch(Gather.PREVIEW) if view.findings is None and not validated(view) else None
+
+
+def refused_by_preview(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Refuse where a runner or a right is missing; what a step before may still bring about is only a warning."""
+    faults = [
+        Fault(found.fault.reason, f"{step_path(name)}: {found.fault.message}", found.fault.missing)
+        for name, found in (view.findings or {}).items()
+        if found.fault and found.fault.reason in _FINAL_PREVIEW_FAULTS
+    ]
+    return refusal(faults, grace_end(view), now)
+
+
+def observe_only(view: WorkflowView, now: datetime) -> Verdict | None:
+    """End with the preview where that is all that was asked for or allowed, at the first look."""
+    if view.workflow.spec.mode is Mode.DRY_RUN:
+        return Finish(Outcome.OBSERVED, Reason.DRY_RUN, "dry run: nothing was changed", Transition.OBSERVED)
+    policy = without_leave(view)
+    if policy is None or validated(view):
+        return None
+    if policy.mode is None and now < grace_end(view):
+        return Postpone(grace_end(view))
+    return Finish(
+        Outcome.OBSERVED, Reason.OBSERVE_ONLY, f"nothing was changed: {no_leave(policy)}", Transition.OBSERVED
+    )
+
+
+def too_early(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Refuse to start before notBefore."""
+    moment = view.workflow.spec.not_before
+    if moment is None or now >= moment:
+        return None
+    return Hold(Phase.SCHEDULED, Reason.SCHEDULED, f"starts at {moment:%Y-%m-%d %H:%M:%S} UTC", moment)
+
+
+def leave_lost(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Refuse to start what was found in order once, but whose types or leave are gone since."""
+    faults = [fault for step in view.workflow.spec.steps for fault in step_faults(view, step)]
+    if faults:
+        return Block(faults[0].reason, "type", faults[0].message)
+    policy = without_leave(view)
+    return Block(Reason.OBSERVE_ONLY, "mode", no_leave(policy), policy.mode_from) if policy else None
+
+
+def suspended(view: WorkflowView, now: datetime) -> Block | None:
+    """Refuse to start steps while a person has suspended the workflow."""
+    if not view.workflow.spec.suspend:
+        return None
+    return Block(Reason.SUSPENDED, "suspend", "suspended; set spec.suspend to false to go on")
+
+
+def halted(view: WorkflowView, now: datetime) -> Block | None:
+    """Refuse to start steps while a policy that matches any of them has its kill switch on."""
+    return next((block for policy in policies(view) if (block := halt_block(policy))), None)
+
+
+def policy_unsupported(view: WorkflowView, now: datetime) -> Block | None:
+    """Refuse to start steps where a policy that matches any of them asks for what is not carried out."""
+    return next((block for policy in policies(view) if (block := policy_block(policy))), None)
+
+
+GATES: tuple[Gate, ...] = (
+    cancelled,
+    past_deadline,
+    invalid,
+    unseen,
+    refused_by_preview,
+    observe_only,
+    too_early,
+    suspended,
+    leave_lost,
+    halted,
+    policy_unsupported,
+)
+
+STEP_GATES = (suspended, halted, policy_unsupported)
+"""Asked again before each later step. What holds back one step alone is for the gates of its own proposal."""
+
+
+def workflow_faults(view: WorkflowView) -> Iterator[Fault]:
+    """Everything wrong with the workflow: fields, graph, and every step's action and parameters."""
+    spec = view.workflow.spec
+    yield from field_faults(spec)
+    for name, used in (("finally", spec.finally_), ("parameters", spec.parameters)):
+        if used:
+            yield not_supported(f"spec.{name}")
+    if spec.on_failure is OnFailure.ROLLBACK:
+        yield not_supported("spec.onFailure: Rollback")
+    yield from graph_faults(spec)
+    for step in spec.steps:
+        yield from step_faults(view, step)
+
+
+def step_faults(view: WorkflowView, step: Step) -> Iterator[Fault]:
+    """Everything wrong with one step."""
+    path = step_path(step.name)
+    for name in ("when", "computed", "undo"):
+        if getattr(step, name):
+            yield not_supported(f"{path}.{name}")
+    yield from check_faults(path, step.preconditions, step.verify)
+    faults = action_faults(view.world.catalogue, step.action, step.parameters, path)
+    yield from faults
+    entry = view.world.catalogue.types.get(step.action)
+    if faults or entry is None:
+        return
+    try:
+        retry_config(entry, *(retry.wire() for retry in (view.workflow.spec.retry, step.retry) if retry))
+    except ValueError as error:
+        yield Fault(Reason.INVALID_SPEC, f"{path}.retry: {error}")
+    traits = view.world.catalogue.built_ins.traits(executor_name(entry), step.parameters)
+    policy = view.policy_of(step)
+    if traits.needs_runner and view.runner_of(step) is None:
+        message = policy.conflict or (
+            "touches the API server and needs a ServiceAccount to act as; name one in spec.serviceAccountName "
+            "or in an ActionPolicy"
+        )
+        yield Fault(Reason.RUNNER_MISSING, f"{path}: {message}", missing=True)
+
+
+def policies(view: WorkflowView) -> Iterator[EffectivePolicy]:
+    """The merged policy of each action that the workflow uses."""
+    actions = {step.action: step for step in view.workflow.spec.steps}
+    return (view.policy_of(step) for step in actions.values())
+
+
+def without_leave(view: WorkflowView) -> EffectivePolicy | None:
+    """The policy of the first action that may not run."""
+    return next((policy for policy in policies(view) if policy.mode is not Mode.EXECUTE), None)
+
+
+def validated(view: WorkflowView) -> bool:
+    """Whether Validated=True was once written."""
+    return view.workflow.status.digest is not None
+
+
+def created_at(workflow: ActionWorkflow) -> datetime:
+    created = workflow.metadata.creation_timestamp
+    if created is None:
+        raise ValueError("metadata.creationTimestamp: is missing")
+    return created
+
+
+def grace_end(view: WorkflowView) -> datetime:
+    return created_at(view.workflow) + timedelta(seconds=view.world.settings.grace_seconds)
+
+
+def starting_deadline(workflow: ActionWorkflow) -> datetime | None:
+    """When the first step must have started; None if there is no such deadline."""
+    seconds = workflow.spec.starting_deadline_seconds
+    return due_from(workflow.spec, created_at(workflow)) + timedelta(seconds=seconds) if seconds else None
+
+
+def end_of(workflow: ActionWorkflow) -> datetime:
+    """When the whole is over."""
+    return deadline(workflow.spec, created_at(workflow))
+
+
+def next_deadline(workflow: ActionWorkflow) -> datetime:
+    """The first moment at which `past_deadline` refuses."""
+    start = starting_deadline(workflow)
+    return min(start, end_of(workflow)) if start else end_of(workflow)
+
+
+def first_refusal(view: WorkflowView, now: datetime) -> Verdict | None:
+    """The verdict of the first gate that has one; None = its first steps may start."""
+    return next((verdict for gate in GATES if (verdict := gate(view, now))), None)

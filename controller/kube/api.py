@@ -1,0 +1,206 @@
+"""A small client for any resource: paths and JSON in, objects or typed errors out.
+
+Used for the operator's own writes as it is, and for effects as `runner.RunnerCluster` wraps it.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+
+import aiohttp
+
+from controller.core.ports import Json, Resource
+from controller.kube import answers, paths
+from controller.kube.answers import Asked, Expired
+from controller.kube.retries import read_again
+from controller.kube.session import BrokenAfterSending, RawAnswer, Session
+
+PAGE_SIZE = 500
+
+_JSON = "application/json"
+_ACCEPT = {"Accept": _JSON}
+_METADATA_ONLY = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+_SEND = {"Accept": _JSON, "Content-Type": _JSON}
+_MERGE_PATCH = {"Accept": _JSON, "Content-Type": "application/merge-patch+json"}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """All objects that a list found, and the resource version at which they were so."""
+
+    items: tuple[Json, ...]
+    resource_version: str
+
+
+@dataclass(frozen=True)
+class Api:
+    """One API server, spoken to as one user. All calls raise the errors of `core.errors`.
+
+    Reads are repeated a few times within seconds; whatever may change something is sent once. `before_change` is called
+    right before a request that may change something leaves.
+    """
+
+    session: Session
+    headers: Mapping[str, str] | None = None
+    before_change: Callable[[], None] | None = None
+    timeout_seconds: float | None = None
+
+    def as_user(self, username: str, before_change: Callable[[], None] | None = None) -> "Api":
+        """The same API server, spoken to as another user by impersonation."""
+        return replace(self, headers={"Impersonate-User": username}, before_change=before_change)
+
+    def within(self, timeout_seconds: float) -> "Api":
+        """The same, with less time for each request than the usual 30 s."""
+        return replace(self, timeout_seconds=timeout_seconds)
+
+    async def get(self, resource: Resource, name: str, *, namespace: str | None = None, subresource: str = "") -> Json:
+        """The object, as it is now. Raises NotFound."""
+        asked = Asked("get", resource, namespace, name, subresource)
+        path = paths.item(resource, namespace, name, subresource)
+        return await read_again(partial(self._ask, asked, "GET", path, _ACCEPT))
+
+    async def list(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        metadata_only: bool = False,
+    ) -> Listed:
+        """All objects that fit. `namespace` None: of the whole cluster. Metadata only: without spec and status."""
+        for _ in range(2):
+            try:
+                return await self._list(resource, namespace, label_selector, field_selector, metadata_only)
+            except Expired:
+                continue
+        return await self._list(resource, namespace, label_selector, field_selector, metadata_only)
+
+    async def pages(
+        self,
+        resource: Resource,
+        *,
+        namespace: str | None = None,
+        label_selector: str = "",
+        field_selector: str = "",
+        metadata_only: bool = False,
+        page_size: int = PAGE_SIZE,
+    ) -> AsyncIterator[Listed]:
+        """The same in pages, so that few objects are in memory. Raises Expired when it took too long (minutes)."""
+        asked = Asked("list", resource, namespace)
+        path = paths.collection(resource, namespace)
+        headers = _METADATA_ONLY if metadata_only else _ACCEPT
+        token = ""
+        while True:
+            query = paths.query(
+                labelSelector=label_selector, fieldSelector=field_selector, limit=str(page_size), **{"continue": token}
+            )
+            page = await read_again(partial(self._ask, asked, "GET", path + query, headers))
+            about = page.get("metadata") or {}
+            yield Listed(tuple(page.get("items") or ()), about.get("resourceVersion", ""))
+            token = about.get("continue") or ""
+            if not token:
+                return
+
+    async def create(
+        self,
+        resource: Resource,
+        body: Json,
+        *,
+        namespace: str | None = None,
+        name: str = "",
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> Json:
+        """The stored object. Raises Conflict if the name is taken.
+
+        `name` is for subresources that are created: a token, an eviction.
+        """
+        asked = Asked("create", resource, namespace, name, subresource, may_change=not dry_run)
+        path = paths.item(resource, namespace, name, subresource) if name else paths.collection(resource, namespace)
+        return await self._ask(asked, "POST", path + _write(dry_run), _SEND, body)
+
+    async def patch(
+        self,
+        resource: Resource,
+        name: str,
+        body: Json,
+        *,
+        namespace: str | None = None,
+        subresource: str = "",
+        dry_run: bool = False,
+    ) -> Json:
+        """JSON merge patch (RFC 7386). The changed object. Raises Conflict, NotFound."""
+        asked = Asked("patch", resource, namespace, name, subresource, may_change=not dry_run)
+        path = paths.item(resource, namespace, name, subresource)
+        return await self._ask(asked, "PATCH", path + _write(dry_run), _MERGE_PATCH, body)
+
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        namespace: str | None = None,
+        uid: str = "",
+        resource_version: str = "",
+        propagation: str = "Background",
+        dry_run: bool = False,
+    ) -> None:
+        """Delete the object, if it still has that uid and resource version. Raises Conflict, NotFound."""
+        asked = Asked("delete", resource, namespace, name, may_change=not dry_run)
+        preconditions = {"uid": uid, "resourceVersion": resource_version}
+        body: Json = {
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": propagation,
+            "preconditions": {name: value for name, value in preconditions.items() if value},
+        }
+        if dry_run:
+            body["dryRun"] = ["All"]
+        await self._ask(asked, "DELETE", paths.item(resource, namespace, name), _SEND, body)
+
+    async def _list(
+        self, resource: Resource, namespace: str | None, labels: str, fields: str, metadata_only: bool
+    ) -> Listed:
+        found: list[Json] = []
+        version = ""
+        async for page in self.pages(
+            resource,
+            namespace=namespace,
+            label_selector=labels,
+            field_selector=fields,
+            metadata_only=metadata_only,
+        ):
+            found.extend(page.items)
+            version = page.resource_version
+        return Listed(tuple(found), version)
+
+    async def _ask(
+        self, asked: Asked, method: str, path: str, headers: Mapping[str, str], body: Json | None = None
+    ) -> Json:
+        answer = await self._exchange(asked, method, path, headers, body)
+        error = answers.judge(asked, answer.status, answer.headers, answer.body, datetime.now(UTC))
+        if error is not None:
+            raise error
+        return answers.content(asked, answer)
+
+    async def _exchange(
+        self, asked: Asked, method: str, path: str, headers: Mapping[str, str], body: Json | None
+    ) -> RawAnswer:
+        sent = None if body is None else json.dumps(body, separators=(",", ":")).encode()
+        if self.headers:
+            headers = {**headers, **self.headers}
+        if asked.may_change and self.before_change is not None:
+            self.before_change()
+        try:
+            return await self.session.request(
+                method, path, headers=headers, body=sent, timeout_seconds=self.timeout_seconds
+            )
+        except (aiohttp.ClientError, OSError, BrokenAfterSending) as error:
+            raise answers.broken(asked, error) from error
+
+
+def _write(dry_run: bool) -> str:
+    return paths.WRITE + paths.DRY_RUN if dry_run else paths.WRITE

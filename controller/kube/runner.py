@@ -1,0 +1,88 @@
+"""The API server as a runner sees it: a ServiceAccount that an action runs as, by impersonation.
+
+Only `Impersonate-User` is sent; the API server adds the ServiceAccount's groups itself, and asking for them would need
+rights over the whole cluster.
+"""
+
+import re
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from controller.core.errors import PermanentFailure, RightMissing
+from controller.core.ports import Journal, Json, Resource
+from controller.kube.answers import Asked, Denied, role_rule
+from controller.kube.api import Api
+
+T = TypeVar("T")
+
+_ACCOUNT = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+
+
+class RunnerCluster:
+    """Implements `core.ports.Cluster` for one runner and one attempt; namespaced objects are of its namespace only."""
+
+    def __init__(self, api: Api, *, namespace: str, runner: str, journal: Journal) -> None:
+        for what, name in (("namespace", namespace), ("serviceAccountName", runner)):
+            if not _ACCOUNT.fullmatch(name):
+                raise PermanentFailure(f"{what}: {name!r} cannot be a name in Kubernetes")
+        self._namespace, self._runner = namespace, runner
+        self._api = api.as_user(f"system:serviceaccount:{namespace}:{runner}", journal.sending)
+
+    async def get(self, resource: Resource, name: str, *, subresource: str = "") -> Json:
+        """The object. Raises NotFound."""
+        where = self._where(resource)
+        asked = Asked("get", resource, where, name, subresource)
+        return await self._as_runner(asked, self._api.get(resource, name, namespace=where, subresource=subresource))
+
+    async def list(self, resource: Resource, *, label_selector: str = "", field_selector: str = "") -> tuple[Json, ...]:
+        """All objects of the namespace (or cluster) that the selectors fit."""
+        where = self._where(resource)
+        asked = Asked("list", resource, where)
+        listed = self._api.list(resource, namespace=where, label_selector=label_selector, field_selector=field_selector)
+        return (await self._as_runner(asked, listed)).items
+
+    async def create(self, resource: Resource, body: Json, *, dry_run: bool = False) -> Json:
+        """The stored object. Raises Conflict if the name is taken."""
+        where = self._where(resource)
+        asked = Asked("create", resource, where)
+        return await self._as_runner(asked, self._api.create(resource, body, namespace=where, dry_run=dry_run))
+
+    async def patch(
+        self, resource: Resource, name: str, body: Json, *, subresource: str = "", dry_run: bool = False
+    ) -> Json:
+        """JSON merge patch. The changed object."""
+        where = self._where(resource)
+        asked = Asked("patch", resource, where, name, subresource)
+        patched = self._api.patch(resource, name, body, namespace=where, subresource=subresource, dry_run=dry_run)
+        return await self._as_runner(asked, patched)
+
+    async def delete(self, resource: Resource, name: str, *, uid: str, dry_run: bool = False) -> None:
+        """Deletes the object with that uid (background propagation)."""
+        where = self._where(resource)
+        asked = Asked("delete", resource, where, name)
+        await self._as_runner(asked, self._api.delete(resource, name, namespace=where, uid=uid, dry_run=dry_run))
+
+    def _where(self, resource: Resource) -> str | None:
+        return self._namespace if resource.namespaced else None
+
+    async def _as_runner(self, asked: Asked, call: Awaitable[T]) -> T:
+        """Say in a refusal what the runner lacks, or what the operator lacks to act as it."""
+        try:
+            return await call
+        except Denied as denied:
+            raise self._explained(asked, denied) from denied
+
+    def _explained(self, asked: Asked, denied: Denied) -> PermanentFailure:
+        account = f"ServiceAccount {self._namespace}/{self._runner}"
+        if not denied.role_would_help:
+            return PermanentFailure(str(denied))
+        # `cannot impersonate resource "serviceaccounts"`; with constrained impersonation also `impersonate-on:...`
+        if " cannot impersonate" in str(denied):
+            return RightMissing(
+                f"the operator may not act as {account}; allow it with a Role in namespace {self._namespace}, bound to "
+                f'the operator\'s own ServiceAccount: {{apiGroups: [""], resources: [serviceaccounts], '
+                f"resourceNames: [{self._runner}], verbs: [impersonate]}}"
+            )
+        kind, where = ("Role", f" in namespace {asked.namespace}") if asked.namespace else ("ClusterRole", "")
+        what = f"{asked.verb} {asked.plural} {asked.name}".rstrip()
+        return RightMissing(f"{account} may not {what}{where}; grant it with a {kind}{where}: {role_rule(asked)}")

@@ -1,0 +1,87 @@
+"""`action-operator`: the command line of the operator process."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from controller.core.errors import ActionError
+from controller.kube.login import Login
+from controller.operator.logs import configure_logs
+from controller.operator.settings import options
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def main() -> None:
+    """Action Operator: runs proposed operational actions, governed."""
+
+
+@app.command()
+def run(
+    namespace: Annotated[str | None, typer.Option(help="Work in this namespace only; default: all.")] = None,
+    kubeconfig: Annotated[
+        str | None, typer.Option(help="Kubeconfig to use; default: the pod's ServiceAccount, else KUBECONFIG.")
+    ] = None,
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
+    metrics_address: Annotated[
+        str | None, typer.Option(help="Serve Prometheus metrics at HOST:PORT, for example 127.0.0.1:9090.")
+    ] = None,
+    liveness: Annotated[
+        str | None, typer.Option(help="Serve a liveness probe, for example http://127.0.0.1:8080/healthz.")
+    ] = None,
+    lease_namespace: Annotated[
+        str | None, typer.Option(help="Where the Lease is; default: --namespace, else the pod's own.")
+    ] = None,
+    lease_name: Annotated[
+        str, typer.Option(help="Name of the Lease; operators of different namespaces need different ones.")
+    ] = "action-operator",
+    lease_seconds: Annotated[
+        float, typer.Option(min=1.5, help="How long others wait for a leader that went silent.")
+    ] = 15.0,
+    identity: Annotated[
+        str | None,
+        typer.Option(
+            envvar="OPERATOR_IDENTITY",
+            help="Name of this process in the Lease. One that a restart keeps (the pod's name) takes over at once.",
+        ),
+    ] = None,
+    grace_seconds: Annotated[
+        float, typer.Option(min=0, help="How long after its creation what an object misses may still arrive.")
+    ] = 10.0,
+    drain_seconds: Annotated[
+        float, typer.Option(min=0, help="How long running attempts may take to end at shutdown.")
+    ] = 20.0,
+    log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+) -> None:
+    """Run the operator until it is stopped (SIGTERM, Ctrl-C). The audit log goes to standard output."""
+    from controller.operator.serving import serve  # kopf takes a second to import; --help should not
+
+    try:
+        configure_logs(log_level)
+        chosen = options(
+            namespace=namespace,
+            lease_namespace=lease_namespace,
+            lease_name=lease_name,
+            identity=identity,
+            lease_seconds=lease_seconds,
+            grace_seconds=grace_seconds,
+            drain_seconds=drain_seconds,
+        )
+        address = _address(metrics_address) if metrics_address else None
+        asyncio.run(serve(Login(kubeconfig, context), chosen, metrics_address=address, liveness=liveness))
+    except (ActionError, ValueError, OSError) as error:
+        typer.echo(f"action-operator: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise ValueError(f"--metrics-address must be HOST:PORT (got {text})")
+    return host, int(port)
+
+
+if __name__ == "__main__":
+    app()

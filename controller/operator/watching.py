@@ -1,0 +1,64 @@
+"""kopf as the informer: one handler per kind hands the raw object on. It lists, watches and reconnects, no more."""
+
+from typing import Any
+
+import kopf
+
+from controller.api.base import GROUP, VERSION
+from controller.kube.login import Login
+from controller.runtime.intake import Intake
+from controller.runtime.resources import LIVE, LIVING, POLICIES, TYPES
+
+CHUNK = 500
+SERVER_TIMEOUT_SECONDS = 600  # an integer: kopf hands it on as it is, and the API server parses one
+REQUEST_TIMEOUT_SECONDS = 30.0
+IDLE_SECONDS = 1.0
+
+
+def registry(login: Login, intake: Intake) -> kopf.OperatorRegistry:
+    """The handlers: login, settings, and `seen` for each kind."""
+    handlers = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=handlers)
+    async def credentials(**_: Any) -> kopf.ConnectionInfo:
+        current = await login.current()
+        return kopf.ConnectionInfo(
+            server=current.server,
+            ca_path=current.ca_path,
+            insecure=not current.verify,
+            scheme=current.scheme,
+            token=current.token,
+            certificate_path=current.certificate_path,
+            private_key_path=current.key_path,
+        )
+
+    @kopf.on.startup(registry=handlers)
+    async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
+        configure_watching(settings)
+
+    for plural in (*(resource.plural for resource in LIVING), TYPES.plural, POLICIES.plural):
+        kopf.on.event(GROUP, VERSION, plural, id=plural, param=plural, registry=handlers)(_hand_on(intake))
+    kopf.on.event("", "v1", "namespaces", id="namespaces", param="namespaces", registry=handlers)(_hand_on(intake))
+    return handlers
+
+
+def configure_watching(settings: kopf.OperatorSettings) -> None:
+    """Live objects only, in pages; nothing written, nothing posted, no scan of the cluster."""
+    settings.scanning.disabled = True
+    settings.peering.standalone = True
+    settings.posting.enabled = False
+    settings.posting.loggers = False
+    settings.networking.request_timeout = REQUEST_TIMEOUT_SECONDS
+    settings.watching.server_timeout = SERVER_TIMEOUT_SECONDS
+    settings.watching.chunk_size = CHUNK
+    settings.queueing.worker_limit = None
+    settings.queueing.idle_timeout = IDLE_SECONDS
+    for resource in LIVING:
+        settings.watching.field_selectors[GROUP, VERSION, resource.plural] = LIVE
+
+
+def _hand_on(intake: Intake) -> Any:
+    async def seen(event: Any, param: Any, **_: Any) -> None:
+        intake.observe(param, event["type"], dict(event["object"]))
+
+    return seen

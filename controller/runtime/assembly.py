@@ -1,0 +1,150 @@
+"""Puts the parts of the runtime together. The only place that knows all of them."""
+
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TextIO
+from uuid import UUID
+
+from controller.actions.registry import built_ins
+from controller.core.settings import Settings
+from controller.core.view import Chance
+from controller.kube.api import Api
+from controller.kube.events import EventWriter
+from controller.kube.lease import Lease, Timing
+from controller.kube.login import Login
+from controller.kube.session import Session
+from controller.runtime.attempts import AttemptRunner
+from controller.runtime.audit import AuditLog
+from controller.runtime.clock import utc_now
+from controller.runtime.declarations import Declarations
+from controller.runtime.declared import DeclaredReconciler
+from controller.runtime.engine import Engine, Parts
+from controller.runtime.intake import Intake
+from controller.runtime.metrics import Metrics
+from controller.runtime.outage import Outage
+from controller.runtime.previews import Previews
+from controller.runtime.proposals import ProposalReconciler
+from controller.runtime.queue import DelayQueue
+from controller.runtime.reach import RealReach
+from controller.runtime.reaper import Reaper
+from controller.runtime.recorder import Recorder
+from controller.runtime.resources import POLICIES
+from controller.runtime.store import Key, Store
+from controller.runtime.views import Views
+from controller.runtime.worker import Worker
+from controller.runtime.workflows import WorkflowReconciler
+
+EVENTS_DRAIN_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How this process is run. `namespace` None = all namespaces."""
+
+    settings: Settings
+    identity: str
+    namespace: str | None
+    lease_namespace: str
+    lease_name: str
+    lease_timing: Timing
+    drain_seconds: float
+
+
+@dataclass(frozen=True)
+class Running:
+    """The runtime while it is open."""
+
+    engine: Engine
+    intake: Intake
+    metrics: Metrics
+
+
+@asynccontextmanager
+async def assembled(login: Login, options: Options, audit_stream: TextIO) -> AsyncIterator[Running]:
+    """The runtime, ready for `engine.run()`. On exit: Lease released, Events written, connections closed."""
+    chance = random.SystemRandom()
+    registry = built_ins(utc_now)
+    store, metrics, audit = Store(), Metrics(), AuditLog(audit_stream)
+    queue: DelayQueue[Key] = DelayQueue(utc_now)
+    declarations = Declarations(registry, options.settings)
+    async with Session(login) as session:
+        api = Api(session)
+        events = EventWriter(api)
+        async with (
+            events,
+            Lease(
+                api,
+                namespace=options.lease_namespace,
+                name=options.lease_name,
+                identity=options.identity,
+                timing=options.lease_timing,
+            ) as lease,
+        ):
+            recorder = Recorder(api, events, audit, metrics)
+            reach = RealReach(api)
+            views = Views(store, declarations)
+            previews = Previews(api, registry, reach)
+            attempts = AttemptRunner(utc_now, lambda owner: intake.attempt_ended(owner))
+            proposals = ProposalReconciler(
+                views=views,
+                recorder=recorder,
+                previews=previews,
+                attempts=attempts,
+                registry=registry,
+                reach=reach,
+                clock=utc_now,
+                chance=lambda: Chance(chance.random(), UUID(int=chance.getrandbits(128), version=4)),
+            )
+            workflows = WorkflowReconciler(
+                api=api, views=views, store=store, recorder=recorder, previews=previews, clock=utc_now
+            )
+            declared = DeclaredReconciler(
+                api=api, declarations=declarations, built_ins=registry, events=events, audit=audit, clock=utc_now
+            )
+            reaper = Reaper(api, utc_now, options.namespace)
+            intake = Intake(
+                store=store,
+                queue=queue,
+                declarations=declarations,
+                proposals=proposals,
+                workflows=workflows,
+                reaper=reaper,
+            )
+            outage = Outage(lambda: api.list(POLICIES, metadata_only=True), metrics)
+            worker = Worker(
+                api=api,
+                store=store,
+                queue=queue,
+                intake=intake,
+                proposals=proposals,
+                workflows=workflows,
+                declared=declared,
+                recorder=recorder,
+                outage=outage,
+                metrics=metrics,
+                clock=utc_now,
+                settings=options.settings,
+            )
+            engine = Engine(
+                Parts(
+                    api=api,
+                    store=store,
+                    queue=queue,
+                    intake=intake,
+                    worker=worker,
+                    attempts=attempts,
+                    reaper=reaper,
+                    metrics=metrics,
+                    outage=outage,
+                    lease=lease,
+                    namespace=options.namespace,
+                    drain_seconds=options.drain_seconds,
+                )
+            )
+            try:
+                yield Running(engine, intake, metrics)
+            finally:
+                await outage.close()
+                await events.drain(EVENTS_DRAIN_SECONDS)

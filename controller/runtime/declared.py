@@ -1,0 +1,104 @@
+"""Writes the status of action types and policies, and tells when a policy's mode or kill switch changes."""
+
+import logging
+
+from controller.api.names import Transition
+from controller.api.policy import ActionPolicy
+from controller.core.declared import policy_status, type_status
+from controller.core.mergepatch import merge_patch
+from controller.core.ports import Json, Resource
+from controller.core.record import EventRecord, EventSubject
+from controller.core.view import BuiltIns
+from controller.kube.api import Api
+from controller.kube.events import EventWriter
+from controller.kube.status import patch_status
+from controller.runtime.audit import AuditLog, record
+from controller.runtime.clock import Clock
+from controller.runtime.declarations import Declarations
+from controller.runtime.resources import POLICIES, TYPES
+from controller.runtime.store import Key
+
+logger = logging.getLogger(__name__)
+
+
+class DeclaredReconciler:
+    """Types and policies. Policies seen before are remembered, to tell what changed."""
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        declarations: Declarations,
+        built_ins: BuiltIns,
+        events: EventWriter,
+        audit: AuditLog,
+        clock: Clock,
+    ) -> None:
+        self._api = api
+        self._declarations = declarations
+        self._built_ins = built_ins
+        self._events = events
+        self._audit = audit
+        self._clock = clock
+        self._seen: dict[str, ActionPolicy] = {}
+
+    async def reconcile(self, key: Key) -> None:
+        """Brings the status up to date. Raises the errors of our own writes."""
+        if key.plural == TYPES.plural:
+            await self._type(key)
+        else:
+            await self._policy(key)
+
+    async def _type(self, key: Key) -> None:
+        entry = self._declarations.types.get(key.name)
+        if entry:
+            status = type_status(entry.type, entry.digest, self._built_ins, self._clock())
+            await self._write(
+                TYPES, key.name, entry.type.metadata.resource_version, entry.type.status.wire(), status.wire()
+            )
+
+    async def _policy(self, key: Key) -> None:
+        policy = self._declarations.policies.get(key.name)
+        before = self._seen.pop(key.name, None)
+        if policy is None:
+            if before and before.spec.halt:
+                self._tell(before, Transition.KILL_SWITCH, f"policy {key.name} was deleted: it halts no longer")
+            return
+        self._seen[key.name] = policy
+        self._tell_changes(before, policy)
+        status = policy_status(policy, self._clock())
+        await self._write(POLICIES, key.name, policy.metadata.resource_version, policy.status.wire(), status.wire())
+
+    def _tell_changes(self, before: ActionPolicy | None, policy: ActionPolicy) -> None:
+        name = policy.metadata.name
+        if bool(policy.spec.halt) != bool(before and before.spec.halt):
+            verb = "halts" if policy.spec.halt else "no longer halts"
+            self._tell(policy, Transition.KILL_SWITCH, f"policy {name} {verb} actions")
+        if before and policy.spec.mode is not before.spec.mode:
+            told = f"policy {name}: mode is {policy.spec.mode or 'not set'}, was {before.spec.mode or 'not set'}"
+            self._tell(policy, Transition.MODE_CHANGE, told)
+
+    def _tell(self, policy: ActionPolicy, reason: Transition, message: str) -> None:
+        now, metadata, info = self._clock(), policy.metadata, ActionPolicy.INFO
+        logger.warning("%s", message)
+        subject = EventSubject(policy.api_version, info.kind, metadata.name, None, metadata.uid)
+        self._events.write(
+            EventRecord(subject, None, reason.value, reason.value, metadata.generation, now, message, warning=True)
+        )
+        raw = {"kind": info.kind, "metadata": {"name": metadata.name, "uid": metadata.uid}}
+        suffix = f"{metadata.generation}.{reason.value}"
+        data = {"reason": reason.value, "actor": "unverified:unknown", "message": message}
+        self._audit.write(record(raw, suffix, reason.value, now, data))
+
+    async def _write(self, resource: Resource, name: str, version: str, old: Json, new: Json) -> None:
+        patch = merge_patch(old, new)
+        if patch:
+            await patch_status(
+                self._api,
+                resource,
+                None,
+                name,
+                resource_version=version,
+                patch=patch,
+                landed=lambda found: not merge_patch(found.get("status") or {}, new),
+            )

@@ -1,0 +1,161 @@
+"""The heart of the process: keeps workers on due keys, and leads only while it holds the Lease.
+
+Everyone watches, so that a hand-over starts warm; only the leader's workers take keys. Nothing is decided before all
+kinds are listed, and nothing hangs on an event that a watch missed: a sweep finds what differs.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import perf_counter
+
+from controller.core.errors import ActionError
+from controller.kube.api import Api
+from controller.kube.lease import Lease
+from controller.runtime.attempts import AttemptRunner
+from controller.runtime.intake import Intake, key_of
+from controller.runtime.metrics import Metrics
+from controller.runtime.outage import Outage
+from controller.runtime.queue import DelayQueue
+from controller.runtime.reaper import Reaper
+from controller.runtime.resources import DECLARED, LIVE, LIVING
+from controller.runtime.store import Key, Store
+from controller.runtime.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+WORKERS = 32
+SWEEP_SECONDS = 600.0
+LIST_AGAIN_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the engine drives. `namespace` None = all. `drain_seconds`: how long running attempts may take to end."""
+
+    api: Api
+    store: Store
+    queue: DelayQueue[Key]
+    intake: Intake
+    worker: Worker
+    attempts: AttemptRunner
+    reaper: Reaper
+    metrics: Metrics
+    outage: Outage
+    lease: Lease
+    namespace: str | None
+    drain_seconds: float
+
+
+class Engine:
+    """Works whenever this process leads. `ready`: everything is listed and the workers work."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self.ready = False
+
+    async def run(self) -> None:
+        """Works whenever this process holds the Lease, until cancelled."""
+        lease, metrics = self._parts.lease, self._parts.metrics
+        while True:
+            await lease.wait_for_leadership()
+            metrics.is_leader.set(1)
+            logger.info("this process leads")
+            async with self._working():
+                await lease.wait_until_lost()
+            metrics.is_leader.set(0)
+            logger.warning("this process leads no more; attempts that were running are left to the next leader")
+
+    @asynccontextmanager
+    async def _working(self) -> AsyncIterator[None]:
+        crew = asyncio.create_task(self._crew(), name="crew")
+        try:
+            yield
+        finally:
+            self.ready = False
+            crew.cancel()
+            await asyncio.gather(crew, return_exceptions=True)
+            await self._wind_up()
+
+    async def _crew(self) -> None:
+        await self._list_all_patiently()
+        async with asyncio.TaskGroup() as group:
+            for number in range(WORKERS):
+                group.create_task(self._work(), name=f"worker {number}")
+            group.create_task(self._sweep_forever(), name="sweep")
+            group.create_task(self._parts.reaper.run(), name="reaper")
+            self.ready = True
+
+    async def _work(self) -> None:
+        parts = self._parts
+        while True:
+            await parts.outage.over()
+            key = await parts.queue.take()
+            started = perf_counter()
+            try:
+                await parts.worker.handle(key)
+            finally:
+                parts.queue.done(key)
+            parts.metrics.decision_seconds.labels(key.plural).observe(perf_counter() - started)
+            parts.metrics.queue_depth.set(len(parts.queue))
+            parts.metrics.running.set(len(parts.attempts))
+
+    async def _wind_up(self) -> None:
+        """Lets running attempts end while we still lead, and records what they came to. The rest stays open."""
+        parts = self._parts
+        await parts.attempts.drain(parts.drain_seconds if parts.lease.is_leader else 0.0)
+        for owner in parts.attempts.reported():
+            if parts.lease.is_leader:
+                await parts.worker.handle(owner.key)
+
+    async def _list_all_patiently(self) -> None:
+        while True:
+            try:
+                await self._list_all()
+            except ActionError as error:
+                self._parts.outage.suspected(error)
+                await asyncio.sleep(LIST_AGAIN_SECONDS)
+                await self._parts.outage.over()
+            else:
+                return
+
+    async def _list_all(self) -> None:
+        """Everything, whole; declarations first."""
+        parts = self._parts
+        for resource in (*DECLARED, *LIVING):
+            living = resource in LIVING
+            head = {"apiVersion": resource.api_version, "kind": resource.kind}
+            namespace, selector = (parts.namespace, LIVE) if living else (None, "")
+            async for page in parts.api.pages(resource, namespace=namespace, field_selector=selector):
+                for raw in page.items:
+                    parts.intake.observe(resource.plural, None, {**head, **raw})
+
+    async def _sweep_forever(self) -> None:
+        while True:
+            try:
+                await self._parts.reaper.sweep()
+                await self._sweep()
+            except ActionError as error:
+                self._parts.outage.suspected(error)
+            await asyncio.sleep(SWEEP_SECONDS * (0.9 + 0.2 * random.random()))  # noqa: S311  spreads load, no secret
+            await self._parts.outage.over()
+
+    async def _sweep(self) -> None:
+        """Compares what is live, by metadata alone, with what is known."""
+        parts = self._parts
+        for resource in LIVING:
+            known = set(parts.store.keys(resource.plural))
+            pages = parts.api.pages(resource, namespace=parts.namespace, field_selector=LIVE, metadata_only=True)
+            async for page in pages:
+                for raw in page.items:
+                    key = key_of(resource.plural, raw)
+                    known.discard(key)
+                    seen = (raw["metadata"]["uid"], int(raw["metadata"]["resourceVersion"]))
+                    if parts.store.version(key) != seen:
+                        parts.intake.doubt(key)
+            for key in known:
+                parts.intake.doubt(key)
+            parts.metrics.live.labels(resource.kind).set(parts.store.count(resource.plural))

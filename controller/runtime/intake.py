@@ -1,0 +1,143 @@
+"""Takes objects in from watches, lists and our own writes, and says which keys are due because of them.
+
+A watch's DELETED is only a doubt: the object may have finished (it left the selector) or be gone. Who takes the key
+reads it again before anything is decided.
+"""
+
+from contextlib import suppress
+
+from pydantic import ValidationError
+
+from controller.core.ports import Json
+from controller.runtime.attempts import Owner
+from controller.runtime.declarations import Declarations
+from controller.runtime.proposals import ProposalReconciler
+from controller.runtime.queue import DelayQueue
+from controller.runtime.reaper import Reaper
+from controller.runtime.resources import LIVING, NAMESPACES, PROPOSALS, TYPES, WORKFLOWS
+from controller.runtime.store import Key, Store
+from controller.runtime.views import owner_key
+from controller.runtime.workflows import WorkflowReconciler
+
+_LIVING = frozenset(resource.plural for resource in LIVING)
+
+
+class Intake:
+    """The one way by which objects come to be known, change, finish and vanish."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        queue: DelayQueue[Key],
+        declarations: Declarations,
+        proposals: ProposalReconciler,
+        workflows: WorkflowReconciler,
+        reaper: Reaper,
+    ) -> None:
+        self._store = store
+        self._queue = queue
+        self._declarations = declarations
+        self._proposals = proposals
+        self._workflows = workflows
+        self._reaper = reaper
+        self._doubted: set[Key] = set()
+
+    def observe(self, plural: str, event: str | None, raw: Json) -> None:
+        """What a watch delivers; `event` is its type, None for what an initial list found."""
+        if plural not in _LIVING:
+            if self._declare(plural, event == "DELETED", raw):
+                self._enqueue_living(raw["metadata"]["name"] if plural == NAMESPACES.plural else None)
+        elif event != "DELETED":
+            self.take_in(plural, raw)
+        elif (known := self._store.version(key := key_of(plural, raw))) and known[0] == raw["metadata"]["uid"]:
+            self.doubt(key)
+
+    def take_in(self, plural: str, raw: Json) -> None:
+        """Keeps a live object and queues what it bears on; lets go of a finished one."""
+        key = key_of(plural, raw)
+        known = self._store.version(key)
+        if known and known[0] != raw["metadata"]["uid"]:
+            self.gone(key)
+        if (raw.get("status") or {}).get("outcome"):
+            self._finished(key, raw)
+        elif self._store.put(plural, raw):
+            self._queue.add(key)
+            self._enqueue_related(key, raw)
+
+    def written(self, key: Key, raw: Json) -> None:
+        """Keeps what our own write answered; the key itself is not due because of it."""
+        if (raw.get("status") or {}).get("outcome"):
+            self._finished(key, raw)
+        else:
+            self._store.put(key.plural, raw)
+            self._enqueue_related(key, raw)
+
+    def attempt_ended(self, owner: Owner) -> None:
+        """An attempt has a report: its proposal is due, unless that is gone."""
+        if not self._proposals.told_late(owner):
+            self._queue.add(owner.key)
+
+    def doubt(self, key: Key) -> None:
+        """The object may be finished, changed or gone: to be read before anything is decided about it."""
+        self._doubted.add(key)
+        self._queue.add(key)
+
+    def doubted(self, key: Key) -> bool:
+        return key in self._doubted
+
+    def settled(self, key: Key) -> None:
+        """The object was read again."""
+        self._doubted.discard(key)
+
+    def gone(self, key: Key) -> None:
+        """The object does not exist any more."""
+        self._doubted.discard(key)
+        last = self._store.remove(key)
+        self._queue.forget(key)
+        if last is None or key.plural != PROPOSALS.plural:
+            return
+        with suppress(ValidationError):
+            self._proposals.gone(Owner(key, last["metadata"]["uid"]), last)
+        owner = owner_key(last)
+        if owner:
+            self._queue.add(owner)
+
+    def _finished(self, key: Key, raw: Json) -> None:
+        self._store.remove(key)
+        self._queue.forget(key)
+        self._reaper.finished(key.plural, raw)
+        owner = owner_key(raw) if key.plural == PROPOSALS.plural else None
+        if owner and self._store.version(owner):
+            self._workflows.step_ended(raw)
+            self._queue.add(owner)
+
+    def _declare(self, plural: str, deleted: bool, raw: Json) -> bool:
+        declarations, name = self._declarations, raw["metadata"]["name"]
+        if plural == NAMESPACES.plural:
+            return declarations.remove_namespace(name) if deleted else declarations.put_namespace(raw)
+        self._queue.add(Key(plural, "", name))
+        if plural == TYPES.plural:
+            return declarations.remove_type(name) if deleted else declarations.put_type(raw)
+        return declarations.remove_policy(name) if deleted else declarations.put_policy(raw)
+
+    def _enqueue_related(self, key: Key, raw: Json) -> None:
+        """A workflow bears on its steps; a step that retries, on its workflow."""
+        status = raw.get("status") or {}
+        if key.plural == WORKFLOWS.plural:
+            for step in status.get("steps") or ():
+                if step.get("proposal") and not step.get("outcome"):
+                    self._queue.add(Key(PROPOSALS.plural, key.namespace, step["proposal"]))
+        elif status.get("retryCount") and (owner := owner_key(raw)):
+            self._queue.add(owner)
+
+    def _enqueue_living(self, namespace: str | None) -> None:
+        for plural in _LIVING:
+            for key in self._store.keys(plural):
+                if namespace is None or key.namespace == namespace:
+                    self._queue.add(key)
+
+
+def key_of(plural: str, raw: Json) -> Key:
+    metadata = raw["metadata"]
+    return Key(plural, metadata.get("namespace") or "", metadata["name"])

@@ -1,0 +1,91 @@
+"""Gathers previews: whether the runner exists, and what the API server's dry run as the runner says."""
+
+from controller.actions.registry import Registry
+from controller.api.names import Reason
+from controller.core.errors import NotFound, PermanentFailure, RightMissing
+from controller.core.policy import EffectivePolicy
+from controller.core.ports import Journal, Json, Request
+from controller.core.validation import executor_name
+from controller.core.view import Fault, Findings, ProposalView, TypeEntry, WorkflowView
+from controller.kube.api import Api
+from controller.runtime.attempts import Reach
+from controller.runtime.resources import SERVICE_ACCOUNTS
+
+
+class Previews:
+    """Asks executors for previews. Transient failures are raised: it is not the object's fault then."""
+
+    def __init__(self, api: Api, registry: Registry, reach: Reach) -> None:
+        self._api = api
+        self._registry = registry
+        self._reach = reach
+
+    async def of_proposal(self, view: ProposalView) -> Findings:
+        metadata, spec = view.proposal.metadata, view.proposal.spec
+        return await self._find(
+            view.type, spec.parameters, metadata.namespace or "", metadata.name, metadata.uid, view.runner, view.policy
+        )
+
+    async def of_workflow(self, view: WorkflowView) -> dict[str, Findings]:
+        """By step name, each as things are now."""
+        metadata = view.workflow.metadata
+        return {
+            step.name: await self._find(
+                view.world.catalogue.types.get(step.action),
+                step.parameters,
+                metadata.namespace or "",
+                metadata.name,
+                metadata.uid,
+                view.runner_of(step),
+                view.policy_of(step),
+            )
+            for step in view.workflow.spec.steps
+        }
+
+    async def _find(
+        self,
+        entry: TypeEntry | None,
+        parameters: Json,
+        namespace: str,
+        name: str,
+        uid: str,
+        runner: str | None,
+        policy: EffectivePolicy,
+    ) -> Findings:
+        if entry is None:
+            return Findings()
+        executor = self._registry[executor_name(entry)]
+        journal = Journal()
+        request = Request(
+            parameters=executor.parse(parameters),
+            namespace=namespace,
+            proposal=name,
+            proposal_uid=uid,
+            runner=runner,
+            cluster=self._reach.cluster(namespace, runner, journal),
+            http=self._reach.http(policy.egress, journal),
+        )
+        try:
+            if executor.needs_runner and runner:
+                await self._demand_runner(namespace, runner)
+            return Findings(preview=await executor.preview(request))
+        except _RunnerMissingError as error:
+            return Findings(fault=Fault(Reason.RUNNER_MISSING, str(error), missing=True))
+        except NotFound as error:
+            return Findings(fault=Fault(Reason.TARGET_MISSING, str(error), missing=True))
+        except RightMissing as error:
+            return Findings(fault=Fault(Reason.RIGHT_MISSING, str(error), missing=True))
+        except PermanentFailure as error:
+            return Findings(fault=Fault(Reason.PREVIEW_REFUSED, str(error), missing=True))
+
+    async def _demand_runner(self, namespace: str, runner: str) -> None:
+        try:
+            await self._api.get(SERVICE_ACCOUNTS, runner, namespace=namespace)
+        except NotFound:
+            raise _RunnerMissingError(
+                f"spec.serviceAccountName: there is no ServiceAccount {runner} in namespace {namespace}; create it"
+            ) from None
+
+
+class _RunnerMissingError(Exception):
+    pass

@@ -1,0 +1,184 @@
+"""Carries out decisions about proposals: gather, write, act."""
+
+from collections.abc import Callable
+
+from controller.actions.registry import Registry
+from controller.api.common import HistoryEntry
+from controller.api.names import Transition
+from controller.api.proposal import ActionProposal, Attempt, ProposalStatus
+from controller.core.attempt_report import Effect, Stop
+from controller.core.decision import Act, Decision, Gather
+from controller.core.errors import LostAnswer, RightMissing
+from controller.core.lifecycle import UNKNOWN_ACTOR
+from controller.core.operation import operation_time
+from controller.core.ports import Journal, Json, Operation, Request, Target
+from controller.core.proposal import claim_refused, decide, recheck
+from controller.core.validation import executor_name
+from controller.core.view import Chance, Findings, ProposalView
+from controller.runtime.attempts import Assignment, AttemptRunner, Owner, Reach
+from controller.runtime.clock import Clock
+from controller.runtime.outcome import Handled
+from controller.runtime.previews import Previews
+from controller.runtime.recorder import Recorder
+from controller.runtime.resources import PROPOSALS
+from controller.runtime.store import Key
+from controller.runtime.views import Views
+
+MAX_ROUNDS = 4
+
+
+class ProposalReconciler:
+    """One proposal at a time: from its stored form to the next thing that happens to it."""
+
+    def __init__(
+        self,
+        *,
+        views: Views,
+        recorder: Recorder,
+        previews: Previews,
+        attempts: AttemptRunner,
+        registry: Registry,
+        reach: Reach,
+        clock: Clock,
+        chance: Callable[[], Chance],
+    ) -> None:
+        self._views = views
+        self._recorder = recorder
+        self._previews = previews
+        self._attempts = attempts
+        self._registry = registry
+        self._reach = reach
+        self._clock = clock
+        self._chance = chance
+        self._targets: dict[Owner, Target] = {}
+        self._unstarted: dict[Owner, str] = {}
+        self._deleted: dict[Owner, Json] = {}
+
+    async def reconcile(self, key: Key, raw: Json) -> Handled:
+        """Decides and carries it out. Raises the errors of our own status writes."""
+        owner = Owner(key, raw["metadata"]["uid"])
+        view, decision = await self._decide(owner, raw)
+        if decision.stop:
+            self._attempts.stop(owner, decision.stop)
+        stored = await self._write(owner, raw, view, decision)
+        if decision.act and stored is not None:
+            self._act(owner, stored, decision.act)
+        if stored is not None and (stored.get("status") or {}).get("outcome"):
+            self._targets.pop(owner, None)
+        return Handled(stored, decision.wake_at, again=self._attempts.report(owner) is not None)
+
+    def gone(self, owner: Owner, last: Json) -> None:
+        """The object was deleted: its attempt is asked to stop, and audit log and Events keep what is known."""
+        self._targets.pop(owner, None)
+        self._unstarted.pop(owner, None)
+        if self._attempts.is_running(owner):
+            self._deleted[owner] = last
+            self._attempts.stop(owner, Stop.CANCELLED)
+            message = "deleted while an attempt was running; the attempt is asked to stop"
+            self._tell_last(last, Transition.CANCELLED, message)
+        else:
+            self._attempts.forget(owner)
+            self._tell_last(last, Transition.DELETED, "deleted")
+
+    def told_late(self, owner: Owner) -> bool:
+        """If the proposal was deleted during its attempt: tells what the attempt came to."""
+        last = self._deleted.pop(owner, None)
+        report = self._attempts.report(owner)
+        if last is None or report is None:
+            return False
+        self._attempts.forget(owner)
+        unclear = report.effect is Effect.UNCLEAR
+        reason = Transition.OUTCOME_UNKNOWN if unclear else Transition.INTERRUPTED
+        message = f"after the proposal was deleted, its attempt ended; effect: {report.effect.value}; {report.message}"
+        self._tell_last(last, reason, message, ahead=2)
+        return True
+
+    def _tell_last(self, last: Json, reason: Transition, message: str, ahead: int = 1) -> None:
+        history = ActionProposal.model_validate(last).status.history
+        n = (history[-1].n if history else 0) + ahead
+        entry = HistoryEntry(n=n, at=self._clock(), reason=reason, actor=UNKNOWN_ACTOR, message=message)
+        self._recorder.tell_only(last, entry, last.get("status") or {})
+
+    def _view(self, owner: Owner, raw: Json, findings: Findings | None) -> ProposalView:
+        attempts = (raw.get("status") or {}).get("attempts") or ()
+        newest = attempts[-1]["id"] if attempts else None
+        return self._views.proposal(
+            raw,
+            findings=findings,
+            running=self._attempts.running(owner, newest),
+            unstarted=newest is not None and self._unstarted.get(owner) == newest,
+            report=self._attempts.report(owner),
+        )
+
+    async def _decide(self, owner: Owner, raw: Json) -> tuple[ProposalView, Decision[ProposalStatus]]:
+        findings: Findings | None = None
+        chance = self._chance()
+        for _ in range(MAX_ROUNDS):
+            view = self._view(owner, raw, findings)
+            decision = decide(view, self._clock(), chance)
+            if decision.gather is not Gather.PREVIEW:
+                return view, decision
+            findings = await self._previews.of_proposal(view)
+            if findings.preview and findings.preview.target:
+                self._targets[owner] = findings.preview.target
+        raise RuntimeError(f"the decision about {owner.key} asks for a preview again and again")
+
+    async def _write(
+        self, owner: Owner, raw: Json, view: ProposalView, decision: Decision[ProposalStatus]
+    ) -> Json | None:
+        """The object as stored, None if admission refused the claim."""
+        old = view.proposal.status
+        if decision.status is None:
+            return raw
+        claimed = decision.act.attempt.id if decision.act else None
+        try:
+            stored = await self._recorder.write(PROPOSALS, raw, old, decision.status, self._targets.get(owner))
+        except RightMissing as error:
+            if claimed is None:
+                raise
+            blocked = claim_refused(view, str(error), self._clock())
+            await self._recorder.write(PROPOSALS, raw, old, blocked)
+            return None
+        except LostAnswer:
+            if claimed is not None:
+                self._unstarted[owner] = claimed
+            raise
+        if view.report is not None and view.open_attempt and view.report.attempt_id == view.open_attempt.id:
+            self._attempts.forget(owner)
+        return stored
+
+    def _act(self, owner: Owner, raw: Json, act: Act) -> None:
+        """Starts the attempt, if the object in the claim's answer still allows it (step 2 of the attempt protocol)."""
+        self._unstarted.pop(owner, None)
+        view = self._view(owner, raw, None)
+        if act.work.starts_effect:
+            stop = recheck(view, act.attempt, self._clock())
+            if stop is not None:
+                self._attempts.not_started(owner, act.attempt, stop)
+                return
+        self._attempts.start(owner, self._assignment(view, act))
+
+    def _assignment(self, view: ProposalView, act: Act) -> Assignment:
+        if view.type is None:
+            raise RuntimeError("an attempt is to start whose action type is gone")
+        metadata = view.proposal.metadata
+        executor = self._registry[executor_name(view.type)]
+        journal = Journal()
+        attempt: Attempt = act.attempt
+        namespace = metadata.namespace or ""
+        return Assignment(
+            work=act.work,
+            attempt=attempt,
+            operation=Operation(attempt.operation, operation_time(attempt.operation), attempt.deadline),
+            executor=executor,
+            request=Request(
+                parameters=executor.parse(view.proposal.spec.parameters),
+                namespace=namespace,
+                proposal=metadata.name,
+                proposal_uid=metadata.uid,
+                runner=view.runner,
+                cluster=self._reach.cluster(namespace, view.runner, journal),
+                http=self._reach.http(view.policy.egress, journal),
+            ),
+            journal=journal,
+        )

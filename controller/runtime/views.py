@@ -1,0 +1,82 @@
+"""From stored JSON to what a decision sees. Models are built anew for each decision."""
+
+from collections.abc import Mapping
+
+from controller.api.proposal import ActionProposal
+from controller.api.workflow import ActionWorkflow
+from controller.core.attempt_report import Report
+from controller.core.ports import Json
+from controller.core.steps import proposal_name
+from controller.core.verdicts import WORKFLOW_KIND
+from controller.core.view import Child, Findings, ProposalView, WorkflowView
+from controller.runtime.declarations import Declarations
+from controller.runtime.resources import PROPOSALS, WORKFLOWS
+from controller.runtime.store import Key, Store
+
+
+class Views:
+    """Builds views from the store and the declarations. Raises pydantic's ValidationError for unreadable objects."""
+
+    def __init__(self, store: Store, declarations: Declarations) -> None:
+        self._store = store
+        self._declarations = declarations
+
+    def proposal(
+        self,
+        raw: Json,
+        *,
+        findings: Findings | None = None,
+        running: bool = False,
+        unstarted: bool = False,
+        report: Report | None = None,
+    ) -> ProposalView:
+        proposal = ActionProposal.model_validate(raw)
+        return ProposalView(
+            proposal=proposal,
+            raw_spec=raw["spec"],
+            world=self._declarations.world(proposal.metadata.namespace or ""),
+            parent=self._parent(proposal),
+            findings=findings,
+            running=running,
+            unstarted=unstarted,
+            report=report,
+        )
+
+    def workflow(
+        self, raw: Json, *, read: Mapping[str, Child], findings: Mapping[str, Findings] | None = None
+    ) -> WorkflowView:
+        """`read` are children that were read for this decision; the live ones come from the store."""
+        workflow = ActionWorkflow.model_validate(raw)
+        namespace = workflow.metadata.namespace or ""
+        names = {step.name: step.proposal for step in workflow.status.steps if step.proposal}
+        children = dict(read)
+        for step in workflow.spec.steps:
+            name = names.get(step.name) or proposal_name(workflow, step.name)
+            live = self._store.get(Key(PROPOSALS.plural, namespace, name))
+            if live is not None:
+                children[name] = child(live)
+        return WorkflowView(workflow, raw["spec"], self._declarations.world(namespace), children, findings)
+
+    def _parent(self, proposal: ActionProposal) -> ActionWorkflow | None:
+        for owner in proposal.metadata.owner_references:
+            if owner.kind == WORKFLOW_KIND and owner.controller:
+                raw = self._store.get(parent_key(proposal.metadata.namespace, owner.name))
+                if raw is not None and raw["metadata"]["uid"] == owner.uid:
+                    return ActionWorkflow.model_validate(raw)
+        return None
+
+
+def child(raw: Json) -> Child:
+    return Child(ActionProposal.model_validate(raw), raw["spec"])
+
+
+def parent_key(namespace: str | None, name: str) -> Key:
+    return Key(WORKFLOWS.plural, namespace or "", name)
+
+
+def owner_key(raw: Json) -> Key | None:
+    """The workflow whose step the proposal says it is."""
+    for owner in raw["metadata"].get("ownerReferences") or ():
+        if owner.get("kind") == WORKFLOW_KIND and owner.get("controller"):
+            return parent_key(raw["metadata"].get("namespace"), owner["name"])
+    return None

@@ -1,0 +1,141 @@
+"""Handles one key: reconcile it, keep what was written, and keep whatever goes wrong with this key alone."""
+
+import logging
+import random
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from controller.api.proposal import ActionProposal, ProposalStatus
+from controller.api.workflow import ActionWorkflow, WorkflowStatus
+from controller.core.errors import ActionError, Conflict, NotFound
+from controller.core.lifecycle import Moment
+from controller.core.poison import mishandled, unreadable
+from controller.core.ports import Json
+from controller.core.settings import Settings
+from controller.kube.api import Api
+from controller.runtime.clock import Clock
+from controller.runtime.declared import DeclaredReconciler
+from controller.runtime.intake import Intake
+from controller.runtime.metrics import Metrics
+from controller.runtime.outage import Outage
+from controller.runtime.proposals import ProposalReconciler
+from controller.runtime.queue import DelayQueue
+from controller.runtime.recorder import Recorder
+from controller.runtime.resources import LIVING, PROPOSALS
+from controller.runtime.store import Key, Store
+from controller.runtime.workflows import WorkflowReconciler
+
+logger = logging.getLogger(__name__)
+
+FIRST_BACKOFF_SECONDS = 0.2
+LONGEST_BACKOFF_SECONDS = 60.0
+_RESOURCES = {resource.plural: resource for resource in LIVING}
+
+
+class Worker:
+    """What the workers do with each key they take. Never raises."""
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        store: Store,
+        queue: DelayQueue[Key],
+        intake: Intake,
+        proposals: ProposalReconciler,
+        workflows: WorkflowReconciler,
+        declared: DeclaredReconciler,
+        recorder: Recorder,
+        outage: Outage,
+        metrics: Metrics,
+        clock: Clock,
+        settings: Settings,
+    ) -> None:
+        self._api = api
+        self._store = store
+        self._queue = queue
+        self._intake = intake
+        self._proposals = proposals
+        self._workflows = workflows
+        self._declared = declared
+        self._recorder = recorder
+        self._outage = outage
+        self._metrics = metrics
+        self._clock = clock
+        self._settings = settings
+        self._failures: dict[Key, int] = {}
+
+    async def handle(self, key: Key) -> None:
+        """Reconciles the key. A conflict means: read it and decide again."""
+        try:
+            await self._reconcile(key)
+        except Conflict:
+            self._intake.doubt(key)
+        except NotFound:
+            self._intake.gone(key)
+        except ActionError as error:
+            self._outage.suspected(error)
+            self._again_later(key, error)
+        except Exception as error:
+            logger.exception("%s could not be handled", key)
+            self._metrics.faults.labels(key.plural).inc()
+            self._again_later(key, error)
+            await self._show_fault(key, error)
+        else:
+            self._failures.pop(key, None)
+
+    async def _reconcile(self, key: Key) -> None:
+        if key.plural not in _RESOURCES:
+            await self._declared.reconcile(key)
+            return
+        if self._intake.doubted(key):
+            await self._read_again(key)
+        raw = self._store.get(key)
+        if raw is None:
+            return
+        reconciler = self._proposals if key.plural == PROPOSALS.plural else self._workflows
+        handled = await reconciler.reconcile(key, raw)
+        self._queue.wake(key, handled.wake_at)
+        if handled.stored is not None and handled.stored is not raw:
+            self._intake.written(key, handled.stored)
+        if handled.again:
+            self._queue.add(key)
+
+    async def _read_again(self, key: Key) -> None:
+        raw = await self._api.get(_RESOURCES[key.plural], key.name, namespace=key.namespace)
+        self._intake.settled(key)
+        self._intake.take_in(key.plural, raw)
+
+    async def _show_fault(self, key: Key, error: Exception) -> None:
+        """Shows the fault in the object's own conditions."""
+        raw = self._store.get(key)
+        if raw is None:
+            return
+        try:
+            stored = await self._write_fault(key, raw, error)
+        except (ActionError, ValueError) as second:
+            logger.warning("%s: the fault could not be written to its status: %s", key, second)
+        else:
+            self._intake.written(key, stored)
+
+    async def _write_fault(self, key: Key, raw: Json, error: Exception) -> Json:
+        resource = _RESOURCES[key.plural]
+        proposal = key.plural == PROPOSALS.plural
+        now, generation = self._clock(), raw["metadata"].get("generation", 0)
+        if isinstance(error, ValidationError):
+            empty: Any = ProposalStatus() if proposal else WorkflowStatus()
+            status = unreadable(empty, error, Moment(now, generation, self._settings.actor))
+            return await self._recorder.write(resource, raw, empty, status)
+        kind: Any = ActionProposal if proposal else ActionWorkflow
+        old = kind.model_validate(raw).status
+        return await self._recorder.write(resource, raw, old, mishandled(old, error, generation=generation, now=now))
+
+    def _again_later(self, key: Key, error: Exception) -> None:
+        """Backoff with jitter, for as long as it takes."""
+        failures = self._failures[key] = self._failures.get(key, 0) + 1
+        seconds = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** min(failures - 1, 20))
+        seconds *= 0.5 + random.random()  # noqa: S311  spreads load, no secret
+        logger.info("%s is tried again in %.1f s: %s", key, seconds, error)
+        self._queue.wake(key, self._clock() + timedelta(seconds=seconds))

@@ -1,0 +1,96 @@
+"""Carries out decisions about workflows: gather, create the steps' proposals, write."""
+
+from controller.api.workflow import WorkflowStatus
+from controller.core.decision import Decision, Gather, NewStep
+from controller.core.errors import Conflict, NotFound
+from controller.core.ports import Json
+from controller.core.view import Child, Findings, WorkflowView
+from controller.core.workflow import decide
+from controller.kube.api import Api
+from controller.runtime.clock import Clock
+from controller.runtime.outcome import Handled
+from controller.runtime.previews import Previews
+from controller.runtime.recorder import Recorder
+from controller.runtime.resources import PROPOSALS, WORKFLOWS
+from controller.runtime.store import Key, Store
+from controller.runtime.views import Views, child
+
+MAX_ROUNDS = 6
+
+
+class WorkflowReconciler:
+    """One workflow at a time: from its stored form to the next thing that happens to it."""
+
+    def __init__(
+        self, *, api: Api, views: Views, store: Store, recorder: Recorder, previews: Previews, clock: Clock
+    ) -> None:
+        self._api = api
+        self._views = views
+        self._store = store
+        self._recorder = recorder
+        self._previews = previews
+        self._clock = clock
+        self._ended: dict[Key, Json] = {}
+        """Finished steps' proposals, kept until their workflow has noted the end."""
+
+    def step_ended(self, raw: Json) -> None:
+        """A step's proposal finished: it left the store, but its workflow still needs to see how it ended."""
+        metadata = raw["metadata"]
+        self._ended[Key(PROPOSALS.plural, metadata["namespace"], metadata["name"])] = raw
+
+    async def reconcile(self, key: Key, raw: Json) -> Handled:
+        """Decides and carries it out. Raises the errors of our own writes."""
+        view, decision = await self._decide(key, raw)
+        if decision.status is None:
+            return Handled(raw, decision.wake_at)
+        stored = await self._recorder.write(WORKFLOWS, raw, view.workflow.status, decision.status)
+        for step in decision.status.steps:
+            if step.outcome and step.proposal:
+                self._ended.pop(Key(PROPOSALS.plural, key.namespace, step.proposal), None)
+        return Handled(stored, decision.wake_at)
+
+    async def _decide(self, key: Key, raw: Json) -> tuple[WorkflowView, Decision[WorkflowStatus]]:
+        read: dict[str, Child] = {
+            step["proposal"]: child(ended)
+            for step in (raw.get("status") or {}).get("steps") or ()
+            if step.get("proposal")
+            and (ended := self._ended.get(Key(PROPOSALS.plural, key.namespace, step["proposal"])))
+        }
+        findings: dict[str, Findings] | None = None
+        for _ in range(MAX_ROUNDS):
+            view = self._views.workflow(raw, read=read, findings=findings)
+            decision = decide(view, self._clock())
+            if decision.gather is Gather.PREVIEW:
+                findings = await self._previews.of_workflow(view)
+            elif decision.gather is Gather.CHILDREN:
+                read |= await self._children(view)
+            elif decision.create:
+                read |= {step.name: await self._create(key.namespace, step) for step in decision.create}
+            else:
+                return view, decision
+        raise RuntimeError(f"the decision about {key} asks for the same again and again")
+
+    async def _children(self, view: WorkflowView) -> dict[str, Child]:
+        """The recorded proposals that are not live any more, read from the API server."""
+        namespace = view.workflow.metadata.namespace or ""
+        missing = [
+            step.proposal
+            for step in view.workflow.status.steps
+            if step.proposal and step.outcome is None and step.proposal not in view.children
+        ]
+        return {name: await self._read(namespace, name) for name in missing}
+
+    async def _create(self, namespace: str, step: NewStep) -> Child:
+        """Creates the step's proposal, or finds the one that has its name."""
+        try:
+            stored = await self._api.create(PROPOSALS, step.body, namespace=namespace)
+        except Conflict:
+            return await self._read(namespace, step.name)
+        self._store.put(PROPOSALS.plural, stored)
+        return child(stored)
+
+    async def _read(self, namespace: str, name: str) -> Child:
+        try:
+            return child(await self._api.get(PROPOSALS, name, namespace=namespace))
+        except NotFound:
+            return Child(None, {})

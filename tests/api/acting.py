@@ -1,0 +1,150 @@
+"""Action types at work on a real API server, as a runner that may do no more than its documented rights."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar, cast
+from uuid import uuid4
+
+from controller.actions.base import Action
+from controller.actions.registry import built_ins
+from controller.core.operation import new_operation, operation_time
+from controller.core.ports import Cluster, Http, Journal, Json, Operation, Request, Resource, Verified
+from controller.kube.api import Api
+from controller.kube.login import Login
+from controller.kube.runner import RunnerCluster
+from controller.kube.session import Session
+from localcluster.controlplane import ControlPlane
+
+T = TypeVar("T")
+RUNNER = "runner"
+REGISTRY = built_ins(lambda: datetime.now(UTC))
+WAIT_SECONDS = 60.0
+
+
+def new(moment: datetime | None = None) -> Operation:
+    """A fresh operation, as a claim makes it."""
+    identifier = new_operation(moment or datetime.now(UTC), uuid4())
+    began = operation_time(identifier)
+    return Operation(identifier, began, began + timedelta(minutes=5))
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A cluster that remembers what it was asked."""
+
+    cluster: Cluster
+    calls: list[str]
+
+    async def get(self, resource: Resource, name: str, *, subresource: str = "") -> Json:
+        self.calls.append(f"get {resource.plural}")
+        return await self.cluster.get(resource, name, subresource=subresource)
+
+    async def list(self, resource: Resource, *, label_selector: str = "", field_selector: str = "") -> tuple[Json, ...]:
+        self.calls.append(f"list {resource.plural}")
+        return await self.cluster.list(resource, label_selector=label_selector, field_selector=field_selector)
+
+    async def create(self, resource: Resource, body: Json, *, dry_run: bool = False) -> Json:
+        self.calls.append(f"{'dry ' if dry_run else ''}create {resource.plural}")
+        return await self.cluster.create(resource, body, dry_run=dry_run)
+
+    async def patch(
+        self, resource: Resource, name: str, body: Json, *, subresource: str = "", dry_run: bool = False
+    ) -> Json:
+        self.calls.append(f"{'dry ' if dry_run else ''}patch {resource.plural}")
+        return await self.cluster.patch(resource, name, body, subresource=subresource, dry_run=dry_run)
+
+    async def delete(self, resource: Resource, name: str, *, uid: str, dry_run: bool = False) -> None:
+        self.calls.append(f"{'dry ' if dry_run else ''}delete {resource.plural}")
+        await self.cluster.delete(resource, name, uid=uid, dry_run=dry_run)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A namespace with a runner, seen by an administrator."""
+
+    plane: ControlPlane
+    namespace: str
+    calls: list[str] = field(default_factory=list)
+    """What the runner asked the API server, in order: `dry patch deployments`."""
+
+    def admin(self, method: str, path: str, body: Json | None = None) -> Json:
+        """A request as administrator; `path` below the namespace's, or absolute."""
+        if not path.startswith("/"):
+            group, _, rest = path.partition(":")
+            root = f"/apis/{group}" if "/" in group else f"/api/{group}"
+            path = f"{root}/namespaces/{self.namespace}/{rest}"
+        return cast("Json", self.plane.api().request(method, path, body))
+
+    def allow(self, *rules: Json, cluster_wide: bool = False) -> None:
+        """Make the runner and give it these rights."""
+        self.admin("POST", "v1:serviceaccounts", {"metadata": {"name": RUNNER}})
+        role = "ClusterRole" if cluster_wide else "Role"
+        name = f"runner-{self.namespace}"
+        root = "/apis/rbac.authorization.k8s.io/v1"
+        where = root if cluster_wide else f"{root}/namespaces/{self.namespace}"
+        self.admin("POST", f"{where}/{role.lower()}s", {"metadata": {"name": name}, "rules": list(rules)})
+        subject = {"kind": "ServiceAccount", "name": RUNNER, "namespace": self.namespace}
+        reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": name}
+        binding = {"metadata": {"name": name}, "subjects": [subject], "roleRef": reference}
+        self.admin("POST", f"{where}/{role.lower()}bindings", binding)
+
+    def act(self, call: Callable[[Cluster], Awaitable[T]]) -> T:
+        """Run something as the runner."""
+        return asyncio.run(self._as_runner(call))
+
+    def play(self, action: str, /, **parameters: Any) -> "Play":
+        """An action with parameters, ready to be carried out by the runner."""
+        return Play(self, REGISTRY[action], parameters)
+
+    async def _as_runner(self, call: Callable[[Cluster], Awaitable[T]]) -> T:
+        async with Session(Login(str(self.plane.kubeconfig))) as session:
+            runner = RunnerCluster(Api(session), namespace=self.namespace, runner=RUNNER, journal=Journal())
+            return await call(Heard(runner, self.calls))
+
+
+@dataclass(frozen=True)
+class Play:
+    """One action of one proposal."""
+
+    stage: Stage
+    action: Action[Any]
+    parameters: dict[str, Any]
+    proposal: str = "try"
+    proposal_uid: str = "00000000-0000-4000-8000-000000000001"
+
+    def request(self, cluster: Cluster) -> Request[Any]:
+        return Request(
+            parameters=self.action.parse(self.parameters),
+            namespace=self.stage.namespace,
+            proposal=self.proposal,
+            proposal_uid=self.proposal_uid,
+            runner=RUNNER,
+            cluster=cluster,
+            http=cast("Http", None),
+        )
+
+    def preview(self) -> Any:
+        return self.stage.act(lambda cluster: self.action.preview(self.request(cluster)))
+
+    def run(self, operation: Operation) -> Any:
+        return self.stage.act(lambda cluster: self.action.run(self.request(cluster), operation))
+
+    def observe(self, operation: Operation) -> Any:
+        return self.stage.act(lambda cluster: self.action.observe(self.request(cluster), operation))
+
+    def verify(self, operation: Operation) -> Verified:
+        return self.stage.act(lambda cluster: self.action.verify(self.request(cluster), operation))
+
+    def stop(self, operation: Operation) -> None:
+        self.stage.act(lambda cluster: self.action.stop(self.request(cluster), operation))
+
+    def verified(self, operation: Operation) -> Verified:
+        """Ask until it is so, as the operator does."""
+        until = time.monotonic() + WAIT_SECONDS
+        while not (answer := self.verify(operation)).ok:
+            assert time.monotonic() < until, answer.message
+            time.sleep(0.1)
+        return answer

@@ -1,0 +1,220 @@
+"""What each action type refuses in its parameters, in words that say where and what to do."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from controller.actions.base import FIXED, ParameterFaultsError
+from controller.actions.catalogue import catalogue, parameters_schema
+from controller.actions.credentials import looks_like_credential
+from controller.actions.registry import Registry, built_ins
+from controller.api.actiontype import ActionType
+from controller.api.base import unknown_fields
+from controller.core.parameters import parameter_faults, schema_fault
+
+REGISTRY: Registry = built_ins(lambda: datetime.now(UTC))
+NAMES = [action.name for action in REGISTRY]
+GOOD: dict[str, dict[str, Any]] = {
+    "wait": {"seconds": 60},
+    "log-message": {"message": "hello", "level": "Warning"},
+    "scale-workload": {"kind": "Deployment", "name": "checkout", "replicas": 0, "expectedReplicas": 2},
+    "restart-rollout": {"kind": "DaemonSet", "name": "agent"},
+    "cordon-node": {"node": "node-3.example.com"},
+    "uncordon-node": {"node": "node-3"},
+    "http-request": {
+        "method": "POST",
+        "url": "https://hooks.example.com/deploys?dry=1",
+        "headers": {"X-Team": "checkout"},
+        "body": {"pods": [1, 2], "deep": {"a": None}},
+        "expect": {"status": [200, 201], "json": {"state": "done", "items.0": {"a": 1}}},
+        "notDoneOn": [503],
+        "outputs": {"ticket": "issue.key"},
+    },
+    "run-job": {
+        "image": "registry.example.com/tools/migrate:1.2@sha256:" + "0" * 64,
+        "command": ["migrate"],
+        "args": ["--all"],
+        "env": {"MODE": "fast", "DB_PASSWORD": {"secretKeyRef": {"name": "db", "key": "password"}}},
+        "resources": {"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
+        "labels": {"app": "migrate"},
+        "annotations": {"example.com/why": "because: it must"},
+        "nodeSelector": {"kubernetes.io/os": "linux"},
+        "tolerations": [{"key": "batch", "operator": "Exists"}],
+        "imagePullSecrets": ["registry"],
+        "workingDir": "/srv",
+        "runAsNonRoot": True,
+        "mountServiceAccountToken": False,
+        "activeDeadlineSeconds": 600,
+    },
+}
+
+
+def faults(name: str, parameters: dict[str, Any]) -> list[str]:
+    """All that the operator says of the parameters: first the schema, then what a schema cannot say."""
+    found = parameter_faults(parameters_schema(REGISTRY[name]), parameters)
+    if not found:
+        try:
+            REGISTRY.parse(name, parameters)
+        except ParameterFaultsError as error:
+            return list(error.faults)
+    return found
+
+
+def changed(name: str, changes: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in {**GOOD[name], **changes}.items() if value is not ...}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_good_parameters_have_no_fault(name: str) -> None:
+    assert faults(name, GOOD[name]) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_unknown_and_missing_parameters_are_named(name: str) -> None:
+    assert any("parameters.bogus" in fault for fault in faults(name, {**GOOD[name], "bogus": 1}))
+    required = parameters_schema(REGISTRY[name])["required"]
+    assert [fault.split(":")[0] for fault in faults(name, {})] == sorted(f"parameters.{key}" for key in required)
+
+
+BAD: list[tuple[str, dict[str, Any], str]] = [
+    ("wait", {"seconds": 0}, "parameters.seconds: must be at least 1"),
+    ("wait", {"seconds": 86_401}, "parameters.seconds: must be at most 86400"),
+    ("wait", {"seconds": "60"}, "parameters.seconds: must be of type integer"),
+    ("log-message", {"message": ""}, "parameters.message: must have at least 1"),
+    ("log-message", {"message": "x" * 1025}, "parameters.message: must have at most 1024"),
+    ("log-message", {"level": "Loud"}, "parameters.level: must be one of Debug, Info, Warning, Error"),
+    ("scale-workload", {"kind": "DaemonSet"}, "parameters.kind: must be one of"),
+    ("scale-workload", {"replicas": 5001}, "parameters.replicas: must be at most 5000"),
+    ("scale-workload", {"replicas": -1}, "parameters.replicas: must be at least 0"),
+    ("scale-workload", {"replicas": True}, "parameters.replicas: must be of type integer"),
+    ("scale-workload", {"name": "../secrets/x"}, "parameters.name: must match"),
+    ("scale-workload", {"name": "web\n"}, "parameters.name"),
+    ("scale-workload", {"expected_replicas": 1}, "parameters.expected_replicas: is not a parameter"),
+    ("restart-rollout", {"kind": "ReplicaSet"}, "parameters.kind: must be one of"),
+    ("cordon-node", {"node": "a/b"}, "parameters.node: must match"),
+    ("http-request", {"method": "TRACE"}, "parameters.method: must be one of"),
+    ("http-request", {"url": "ftp://a/"}, "parameters.url: must match"),
+    ("http-request", {"url": "https://a/ b"}, "parameters.url: must match"),
+    ("http-request", {"url": "https:///path"}, "parameters.url: must name a host"),
+    ("http-request", {"url": "https://a:99999/"}, "parameters.url: Port out of range"),
+    ("http-request", {"url": "https://[::1/"}, "parameters.url"),
+    ("http-request", {"url": "https://a/?api_key=1"}, "parameters.url: query parameter api_key looks like"),
+    ("http-request", {"url": "https://a/#x"}, "parameters.url: must not have a fragment"),
+    ("http-request", {"headers": {"Host": "b"}}, "parameters.headers: Host is set by the operator"),
+    ("http-request", {"headers": {"transfer-encoding": "chunked"}}, "transfer-encoding is set by the operator"),
+    ("http-request", {"headers": {"Idempotency-Key": "1"}}, "Idempotency-Key is set by the operator"),
+    ("http-request", {"headers": {"X-HTTP-Method-Override": "DELETE"}}, "is set by the operator"),
+    ("http-request", {"headers": {"A": "1", "a": "2"}}, "parameters.headers: the same header is given twice"),
+    ("http-request", {"headers": {"A b": "1"}}, "is not a header name"),
+    ("http-request", {"headers": {"A": "1\r\nB: 2"}}, "the value of A must be printable ASCII"),
+    ("http-request", {"method": "GET"}, "parameters.body: GET has none"),
+    ("http-request", {"expect": {"status": [503]}}, "parameters.expect.status[0]: must be at most 499"),
+    ("http-request", {"expect": {"status": [408]}}, "parameters.expect.status: 408 proves nothing"),
+    ("http-request", {"expect": {"body": 1}}, "parameters.expect.body: is not a parameter"),
+    ("http-request", {"expect": {"status": [409]}, "notDoneOn": [409]}, "parameters.notDoneOn: 409 also stands"),
+    ("http-request", {"notDoneOn": [200]}, "parameters.notDoneOn[0]: must be at least 400"),
+    ("http-request", {"outputs": {"a-b": "x"}}, "parameters.outputs: 'a-b' must be letters"),
+    ("http-request", {"outputs": {"a": "data.accessToken"}}, "parameters.outputs: a looks like a credential"),
+    ("run-job", {"image": "-rm"}, "parameters.image: must match"),
+    ("run-job", {"env": {"A B": "1"}}, "'A B' is not a variable name"),
+    ("run-job", {"env": {"A": {"secretKeyRef": {"name": "x"}}}}, "parameters.env.A"),
+    ("run-job", {"env": {"A": {"configMapKeyRef": {}}}}, "parameters.env.A"),
+    ("run-job", {"env": {"A": 1}}, "parameters.env.A"),
+    ("run-job", {"labels": {"actionoperator.dev/proposal": "x"}}, "actionoperator.dev/proposal is reserved"),
+    ("run-job", {"labels": {"batch.kubernetes.io/job-name": "x"}}, "is reserved"),
+    ("run-job", {"labels": {"job-name": "x"}}, "job-name is reserved"),
+    ("run-job", {"labels": {"a/b/c": "x"}}, "'a/b/c' is not a valid key"),
+    ("run-job", {"labels": {"a": "not ok"}}, "parameters.labels.a: must match"),
+    ("run-job", {"resources": {"limits": {"memory": "1 GB"}}}, "parameters.resources.limits.memory: must match"),
+    ("run-job", {"runAsUser": 0}, "parameters.runAsUser: must not be 0 with runAsNonRoot"),
+    ("run-job", {"backoffLimit": 3}, "parameters.backoffLimit: is not a parameter"),
+    ("run-job", {"activeDeadlineSeconds": 0}, "parameters.activeDeadlineSeconds: must be at least 1"),
+]
+
+
+@pytest.mark.parametrize(("name", "changes", "words"), BAD, ids=lambda value: str(value)[:60])
+def test_bad_parameters_are_named(name: str, changes: dict[str, Any], words: str) -> None:
+    found = faults(name, changed(name, changes))
+    assert len(found) == 1 or name == "run-job"  # a union gives a fault for each of its forms
+    assert words in "\n".join(found)
+
+
+SECRET = "hunter2-hunter2"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        *(
+            ("http-request", {"headers": {header: SECRET}})
+            for header in ("Authorization", "Cookie", "X-Api-Key", "X-Auth-Token", "Client-Secret", "apikey")
+        ),
+        *(
+            ("run-job", {"env": {variable: SECRET}})
+            for variable in ("DB_PASSWORD", "apiKey", "API_KEY", "GITHUB_TOKEN", "AWS_SECRET_ACCESS_KEY")
+        ),
+        ("http-request", {"url": f"https://user:{SECRET}@example.com/"}),
+        ("run-job", {"env": {"DATABASE_URL": f"postgres://app:{SECRET}@db/shop"}}),
+        ("http-request", {"headers": {"Proxy-Authorization": SECRET}}),
+    ],
+)
+def test_plain_credentials_are_refused_and_not_repeated(name: str, changes: dict[str, Any]) -> None:
+    found = faults(name, changed(name, changes))
+    assert found
+    assert SECRET not in "\n".join(found)
+
+
+@pytest.mark.parametrize("name", ["KEYCLOAK_URL", "MONKEY_COUNT", "TOKENIZERS_PARALLELISM", "Content-Type", "KEYSPACE"])
+def test_harmless_names_are_let_through(name: str) -> None:
+    assert not looks_like_credential(name)
+
+
+def test_all_faults_come_at_once() -> None:
+    with pytest.raises(ParameterFaultsError) as caught:
+        REGISTRY.parse("scale-workload", {"kind": "Pod", "replicas": -1, "bogus": 1})
+    assert len(caught.value.faults) == 4
+    assert str(caught.value).splitlines() == list(caught.value.faults)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "idempotent"),
+    [
+        *(("http-request", {"method": m, "body": ...}, m not in {"POST", "PATCH"}) for m in
+          ("GET", "HEAD", "PUT", "DELETE", "POST", "PATCH")),
+        ("run-job", {}, False),
+        ("scale-workload", {}, True),
+    ],
+)  # fmt: skip
+def test_what_may_be_repeated(name: str, parameters: dict[str, Any], idempotent: bool) -> None:
+    assert REGISTRY.traits(name, changed(name, parameters)).idempotent is idempotent
+
+
+def test_the_registry_names_the_types_of_the_documentation() -> None:
+    assert NAMES == [
+        "wait", "log-message", "scale-workload", "restart-rollout", "cordon-node", "uncordon-node",
+        "http-request", "run-job",
+    ]  # fmt: skip
+    assert REGISTRY.version("wait") == 1
+    assert REGISTRY.version("nope") is None
+    assert {action.name for action in REGISTRY if not action.needs_runner} == {
+        "wait", "log-message", "http-request",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("manifest", catalogue(REGISTRY), ids=NAMES)
+def test_the_catalogue_holds_action_types_that_this_operator_takes(manifest: dict[str, Any]) -> None:
+    parsed = ActionType.model_validate(manifest)
+    assert list(unknown_fields(parsed.spec, "spec")) == []
+    schema = parsed.spec.parameters
+    assert schema_fault(schema) is None
+    assert all(field.get("description") for field in schema["properties"].values())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_targets_are_fixed(name: str) -> None:
+    action = REGISTRY[name]
+    properties = parameters_schema(action)["properties"]
+    assert action.fixed - FIXED <= properties.keys()
+    marked = {key for key, field in properties.items() if field.get("fixed")}
+    assert marked == action.fixed & properties.keys()
