@@ -1,13 +1,18 @@
 """Fixtures for all tests that talk to an API server."""
 
+import re
+import secrets
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.stage import Stage, staged
 
 from localcluster.controlplane import ControlPlane
 
-CRDS = Path(__file__).parents[1] / "crds"
+ROOT = Path(__file__).parents[1]
+CRDS = ROOT / "crds"
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +22,35 @@ def crds(cluster: ControlPlane) -> None:
     subprocess.run([*kubectl, "apply", "--server-side", "-f", CRDS], check=True, capture_output=True)
     subprocess.run([*kubectl, "wait", "--for=condition=Established", "--timeout=30s", "-f", CRDS], check=True,
                    capture_output=True)  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def operator_kubeconfig(cluster: ControlPlane, crds: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Install catalogue and RBAC as a user does; the kubeconfig of the operator's ServiceAccount."""
+    kubectl = [cluster.kubectl, "--kubeconfig", cluster.kubeconfig]
+    subprocess.run(
+        [*kubectl, "apply", "--server-side", "-f", ROOT / "catalog", "-f", ROOT / "config" / "rbac" / "operator.yaml"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    subprocess.run(
+        [*kubectl, "apply", "-f", ROOT / "tests" / "harness" / "leases.yaml"], check=True, capture_output=True
+    )
+    out = tmp_path_factory.mktemp("operator") / "kubeconfig"
+    cluster.service_account_kubeconfig("action-operator", "action-operator", out, lifetime_seconds=7200)
+    return out
+
+
+@pytest.fixture(scope="module")
+def stage(
+    cluster: ControlPlane,
+    operator_kubeconfig: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
+) -> Iterator[Stage]:
+    """A namespace with its own operator for all tests of a module; object names are theirs to keep apart."""
+    module = re.sub(r"[^a-z0-9]+", "-", request.module.__name__.rpartition(".")[2].removeprefix("test_"))
+    name = f"{module}-{secrets.token_hex(3)}"
+    cluster.api().post("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    with staged(cluster, operator_kubeconfig, tmp_path_factory.mktemp(name), name) as ready:
+        yield ready
+    cluster.api().delete(f"/api/v1/namespaces/{name}")

@@ -3,9 +3,11 @@
 ```python
 async with ActionClient(namespace="shop") as client:
     proposal = await client.propose_action(
-        "scale-workload", {"kind": "Deployment", "name": "checkout", "replicas": 6}, reason="queue depth is four times normal"
+        "scale-workload",
+        {"kind": "Deployment", "name": "checkout", "replicas": 6},
+        reason="queue depth is four times normal",
     )
-    finished = await client.wait(proposal.metadata.name, timeout_seconds=300)
+    finished = await client.wait(proposal.metadata.name, ActionProposal, timeout_seconds=300)
     print(finished.status.outcome, finished.status.message)
 ```
 """

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from controller.api.common import RetryConfig, RetrySpec
@@ -37,7 +38,7 @@ Retry = RetryConfig | RetrySpec | None
 
 FIRST_POLL_SECONDS = 0.2
 LAST_POLL_SECONDS = 2.0
-CREATE_TRIES = 3
+WRITE_TRIES = 3
 
 
 class ActionClient:
@@ -146,8 +147,8 @@ class ActionClient:
     ) -> ActionWorkflow:
         """Creates an ActionWorkflow and returns it. `reason` is the description if it is not given.
 
-        `actions` are `ActionRecommendation`s or mappings: `{"action": "cordon-node", "parameters": {"node": "node-3"}}`,
-        and as needed `name`, `depends_on` (with order="Graph"), `timeout_seconds`, `retry`.
+        `actions` are `ActionRecommendation`s or mappings like `{"action": "wait", "parameters": {"seconds": 9}}`,
+        as needed with `name`, `depends_on` (and order="Graph"), `timeout_seconds`, `retry`.
 
         Raises:
             ValueError: no actions, or actions that do not exist; the text lists those there are, the closest first.
@@ -197,15 +198,15 @@ class ActionClient:
         Raises NothingToUndo with the reason, and what `propose_action` raises; Conflict if it was already proposed.
         """
         done = await self.get(name, ActionProposal, namespace=namespace)
-        request = undo_request(done)
+        request = undo_request(done, name=new_name, reason=reason)
         return await self.propose_action(
             request.undo.action,
             request.undo.parameters,
-            reason=reason or request.reason,
-            namespace=namespace,
-            name=new_name or request.name,
-            ticket=done.spec.ticket,
-            service_account_name=done.spec.service_account_name,
+            reason=request.reason,
+            namespace=request.namespace,
+            name=request.name,
+            ticket=request.ticket,
+            service_account_name=request.service_account_name,
         )
 
     async def get(self, name: str, kind: type[T], *, namespace: str | None = None) -> T:
@@ -259,16 +260,14 @@ class ActionClient:
 
     async def _change(self, name: str, kind: type[T], spec: Json, namespace: str | None) -> T:
         where = namespace or self.namespace
-        changed = await write_again(
-            lambda: self.api.patch(resource(kind.INFO), name, {"spec": spec}, namespace=where), tries=3, seconds=10.0
-        )
-        return kind.model_validate(changed)
+        patch = partial(self.api.patch, resource(kind.INFO), name, {"spec": spec}, namespace=where)
+        return kind.model_validate(await write_again(patch, tries=WRITE_TRIES, seconds=10.0))
 
     async def _create(self, kind: type[T], body: Json) -> T:
         """Creates it, again after a lost answer: the name is fixed, so it is made once."""
         about = body["metadata"]
         lost = False
-        for remaining in reversed(range(CREATE_TRIES)):
+        for remaining in reversed(range(WRITE_TRIES)):
             try:
                 made = await self.api.create(resource(kind.INFO), body, namespace=about["namespace"])
                 return kind.model_validate(made)

@@ -1,6 +1,7 @@
 """What is read of the cluster before something is proposed: types, policies, namespace labels, who we are."""
 
 import asyncio
+from functools import partial
 
 from controller.api.actiontype import ActionType
 from controller.api.policy import ActionPolicy
@@ -14,24 +15,22 @@ from controller.kube.retries import write_again
 
 
 async def read_rules(api: Api, namespace: str) -> Rules:
-    """The rules for one namespace, as far as the user may read them. Raises NotFound where our kinds are not installed."""
+    """The rules for one namespace, as far as the user may read them. Raises NotFound without our kinds."""
     types, policies = await asyncio.gather(_list(api, TYPES), _list(api, POLICIES))
+    read = None if policies is None else [ActionPolicy.model_validate(item) for item in policies]
     return Rules(
         namespace=namespace,
         types=None if types is None else {item["metadata"]["name"]: ActionType.model_validate(item) for item in types},
-        policies=None if policies is None else (read := [ActionPolicy.model_validate(item) for item in policies]),
-        namespace_labels=await _labels(api, namespace) if policies is not None and _by_label(read) else {},
+        policies=read,
+        namespace_labels=await _labels(api, namespace) if _by_label(read or []) else {},
     )
 
 
 async def who_we_are(api: Api) -> Json | None:
     """`requestedBy` as the API server sees us; None where it does not tell."""
+    body = {"apiVersion": SELF_REVIEWS.api_version, "kind": SELF_REVIEWS.kind}
     try:
-        review = await write_again(
-            lambda: api.create(SELF_REVIEWS, {"apiVersion": SELF_REVIEWS.api_version, "kind": SELF_REVIEWS.kind}),
-            tries=3,
-            seconds=5.0,
-        )
+        review = await write_again(partial(api.create, SELF_REVIEWS, body), tries=3, seconds=5.0)
     except (NotFound, RightMissing):
         return None
     user = review.get("status", {}).get("userInfo", {})

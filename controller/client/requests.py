@@ -1,4 +1,4 @@
-"""What a program asks for, as objects: names, specs, every fault of their fields. Pure but for the random part of names."""
+"""What a program asks for, as objects: names, specs, every fault of their fields. Pure, but for random names."""
 
 import secrets
 from collections import Counter

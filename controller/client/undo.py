@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from controller.api.common import Undo
 from controller.api.names import AttemptResult
-from controller.api.proposal import ActionProposal, Attempt
+from controller.api.proposal import ActionProposal, Attempt, ProposalSpec
 from controller.client.errors import NothingToUndo
-from controller.client.requests import MAX_NAME
+from controller.client.requests import MAX_NAME, manifest
 from controller.client.standing import phase_of
+from controller.core.ports import Json
 
 _TAIL = "-undo"
 
@@ -17,26 +18,46 @@ class UndoRequest:
     """The proposal that would put things back."""
 
     name: str
+    namespace: str
     undo: Undo
     reason: str
+    ticket: str | None
+    service_account_name: str | None
+
+    def manifest(self) -> Json:
+        """The request as an object to apply."""
+        spec = ProposalSpec(
+            action=self.undo.action,
+            parameters=self.undo.parameters,
+            reason=self.reason,
+            ticket=self.ticket,
+            service_account_name=self.service_account_name,
+        )
+        return manifest(ActionProposal.INFO, self.name, self.namespace, spec)
 
 
-def undo_request(proposal: ActionProposal) -> UndoRequest:
-    """The request that takes the proposal back. Raises NothingToUndo with the reason.
+def undo_request(proposal: ActionProposal, *, name: str | None = None, reason: str | None = None) -> UndoRequest:
+    """The request that takes the proposal back. Raises NothingToUndo with why there is none.
 
-    Its name follows from the proposal's, so that asking twice does not undo twice.
+    Without a name it gets one that follows from the proposal's, so that asking twice does not undo twice.
     """
-    name, status = proposal.metadata.name, proposal.status
+    done, status = proposal.metadata.name, proposal.status
     if status.outcome is None:
-        raise NothingToUndo(f"{name} is not finished ({phase_of(proposal)}); wait for its outcome or cancel it first")
+        raise NothingToUndo(f"{done} is not finished ({phase_of(proposal)}); wait for its outcome or cancel it first")
     if not any(_may_have_changed(attempt) for attempt in status.attempts):
-        raise NothingToUndo(f"{name} changed nothing (outcome {status.outcome}), so there is nothing to undo")
+        raise NothingToUndo(f"{done} changed nothing (outcome {status.outcome}), so there is nothing to undo")
     if status.undo is None:
         raise NothingToUndo(
-            f"{name} has no undo: {proposal.spec.action} recorded nothing that would put things back; "
-            "see the preview in `describe` for what it changed"
+            f"{done} cannot be undone: {proposal.spec.action} recorded nothing that would put things back"
         )
-    return UndoRequest(undo_name(name), status.undo, f"undo of {name}")
+    return UndoRequest(
+        name=name or undo_name(done),
+        namespace=proposal.metadata.namespace or "",
+        undo=status.undo,
+        reason=reason or f"undo of {done}",
+        ticket=proposal.spec.ticket,
+        service_account_name=proposal.spec.service_account_name,
+    )
 
 
 def undo_name(name: str) -> str:

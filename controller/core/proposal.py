@@ -37,7 +37,7 @@ def decide(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
     if attempt is None:
         return _before_claim(view, now, chance)
     if view.report is not None and view.report.attempt_id == attempt.id:
-        return Decision(conclude(view, view.report, now, chance))
+        return Decision(conclude(view, view.report, now, chance), wake_at=now)
     if view.running:
         return Decision(stop=stop_running(view, now))
     if view.unstarted:
@@ -75,7 +75,7 @@ def _recover(view: ProposalView, attempt: Attempt, now: datetime, chance: Chance
     if view.type is None or view.type.digest != attempt.type_digest:
         message = "the operator was restarted during the attempt and the action type has changed since"
         report = Report(attempt.id, Effect.UNCLEAR, now, message=message, stop=Stop.CRASHED)
-        return Decision(conclude(view, report, now, chance))
+        return Decision(conclude(view, report, now, chance), wake_at=now)
     return Decision(act=Act(Work.OBSERVE, attempt))
 
 

@@ -8,8 +8,7 @@ nothing was stored. Reads and dry runs change nothing, so for them what would be
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -26,6 +25,7 @@ from controller.core.errors import (
     TransientFailure,
 )
 from controller.core.ports import Json, Resource
+from controller.core.retry_after import retry_after_seconds
 from controller.kube.session import RawAnswer
 
 _LONGEST_MESSAGE = 1000
@@ -120,22 +120,6 @@ def content(asked: Asked, answer: RawAnswer) -> Json:
     if not isinstance(found, dict):
         raise _unclear(asked, f"{asked}: the answer is not a JSON object", None)
     return found
-
-
-def retry_after_seconds(value: str | None, now: datetime) -> float | None:
-    """`Retry-After` as seconds from now, at least 0: a number or an HTTP date (RFC 9110, section 10.2.3)."""
-    if not value:
-        return None
-    value = value.strip()
-    if value.isascii() and value.isdigit():
-        return float(value[:9])
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - now).total_seconds())
 
 
 def _unclear(asked: Asked, message: str, after: float | None) -> ActionError:

@@ -75,18 +75,22 @@ class Pod:
 
     def __init__(self) -> None:
         module = loader("incluster_config")
+        self._unusable = (module.ConfigException, *_WRONG_CONTENT)
         self._namespace = _POD_NAMESPACE.read_text().strip() if _POD_NAMESPACE.exists() else None
         self._configuration = module.Configuration()
         try:
             module.load_incluster_config(client_configuration=self._configuration)
-        except module.ConfigException as error:
+        except self._unusable as error:
             raise PermanentFailure(
                 f"the pod's ServiceAccount cannot be used: {error}; set automountServiceAccountToken: true, "
                 "or name a kubeconfig in KUBECONFIG"
             ) from error
 
     async def read(self) -> Credentials:
-        return await _credentials(self._configuration, self._namespace)
+        try:
+            return await _credentials(self._configuration, self._namespace)
+        except self._unusable as error:
+            raise PermanentFailure(f"the pod's ServiceAccount token cannot be read: {error}") from error
 
 
 class Kubeconfig:

@@ -21,7 +21,7 @@ from controller.core.errors import (
     TransientFailure,
 )
 from controller.core.ports import Resource
-from controller.kube.answers import Asked, broken, content, judge, retry_after_seconds
+from controller.kube.answers import Asked, broken, content, judge
 from controller.kube.session import BrokenAfterSending, RawAnswer
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -103,27 +103,6 @@ def test_patience_asked_for_is_kept() -> None:
         found = judged(WRITE, status, Retry_After="7")
         assert isinstance(found, Repeatable)
         assert found.retry_after_seconds == 7
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        (None, None),
-        ("", None),
-        ("0", 0),
-        (" 12 ", 12),
-        ("Sun, 22 Nov 2026 15:00:30 GMT", 30),
-        ("Sun, 22 Nov 2026 14:59:00 GMT", 0),
-        ("Sun, 22 Nov 2026 15:00:30 -0000", 30),
-        ("soon", None),
-        ("-5", None),
-        ("1.5", None),
-        ("9" * 400, 999_999_999),
-        ("\u0661", None),
-    ],
-)
-def test_retry_after(value: str | None, seconds: float | None) -> None:
-    assert retry_after_seconds(value, NOW) == seconds
 
 
 def connector_error(kind: type[aiohttp.ClientConnectorError], error: Exception) -> BaseException:

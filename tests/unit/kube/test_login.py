@@ -12,6 +12,7 @@ import yaml
 
 from controller.core.errors import PermanentFailure
 from controller.kube.login import RENEW_SECONDS, Login
+from controller.kube.official import loader
 
 
 @pytest.fixture(autouse=True)
@@ -155,6 +156,30 @@ def test_an_exec_plugin_that_fails_is_named(tmp_path: Path) -> None:
     path = kubeconfig(tmp_path, plugin(tmp_path, "no json"))
     with pytest.raises(PermanentFailure, match=r"the exec plugin .* gave no credentials"):
         asyncio.run(Login(path).current())
+
+
+def test_the_service_account_of_the_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    token, authority = tmp_path / "token", tmp_path / "ca.crt"
+    token.write_text("first\n")
+    authority.write_text("a certificate")
+    module = loader("incluster_config")
+    monkeypatch.setattr(module, "SERVICE_TOKEN_FILENAME", str(token))
+    monkeypatch.setattr(module, "SERVICE_CERT_FILENAME", str(authority))
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", "443")
+
+    async def run() -> None:
+        login = Login()
+        found = await login.current()
+        assert (found.server, found.scheme, found.token) == ("https://[fd00::1]:443", "Bearer", "first")
+        assert found.ca_path == str(authority)
+        token.write_text("second")
+        assert (await login.again(found)).token == "second"
+
+    asyncio.run(run())
+    token.write_text("")
+    with pytest.raises(PermanentFailure, match="the pod's ServiceAccount cannot be used"):
+        asyncio.run(Login().current())
 
 
 def test_only_the_credential_part_of_the_official_client_is_imported(tmp_path: Path) -> None:

@@ -1,0 +1,102 @@
+"""From what people type to the object that they mean: `scale-checkout`, `ap/scale-checkout`, `aw/node-3`."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from controller.api.base import GROUP
+from controller.api.proposal import ActionProposal
+from controller.api.workflow import ActionWorkflow
+from controller.cli.exits import Exit
+from controller.cli.items import SHORT, Item, Kind, newest_last
+from controller.cli.refusals import NOT_INSTALLED, Refused
+from controller.client.resources import LIVE, resource
+from controller.core.errors import NotFound
+from controller.kube.api import Api
+
+BOTH: tuple[Kind, ...] = (ActionProposal, ActionWorkflow)
+_NEAR = 3
+
+
+def _words(kind: Kind, plain: str) -> tuple[str, ...]:
+    info = kind.INFO
+    return (info.short_name, info.singular, info.plural, plain, f"{plain}s")
+
+
+_KINDS: dict[str, Kind] = {
+    word: kind
+    for kind, plain in ((ActionProposal, "proposal"), (ActionWorkflow, "workflow"))
+    for word in _words(kind, plain)
+}
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A name, and the kinds that it may be of."""
+
+    name: str
+    kinds: tuple[Kind, ...] = BOTH
+
+    @classmethod
+    def parse(cls, text: str) -> "Ref":
+        """Raises Refused for a kind that we do not have."""
+        kind, slash, name = text.partition("/")
+        if not slash:
+            return cls(text)
+        found = _KINDS.get(kind.lower().removesuffix(f".{GROUP}"))
+        if found is None or not name:
+            raise Refused(f"{text}: write NAME, ap/NAME (a proposal) or aw/NAME (a workflow)", Exit.USAGE)
+        return cls(name, (found,))
+
+
+async def find(api: Api, namespace: str, text: str) -> Item:
+    """The object. Raises Refused if there is none (with near names), or one of each kind."""
+    ref = Ref.parse(text)
+    found = [
+        item for item in await asyncio.gather(*(_get(api, namespace, kind, ref.name) for kind in ref.kinds)) if item
+    ]
+    if len(found) > 1:
+        forms = " or ".join(item.short for item in found)
+        raise Refused(f"{ref.name} is both a proposal and a workflow in namespace {namespace}; say {forms}", Exit.USAGE)
+    if not found:
+        raise Refused(missing(ref, namespace, await fetch(api, namespace)), Exit.NOT_FOUND)
+    return found[0]
+
+
+def missing(ref: Ref, namespace: str, there: Sequence[Item]) -> str:
+    """The line for an object that is not there, with the names that it may have been meant to be."""
+    what = (
+        "proposal or workflow"
+        if len(ref.kinds) > 1
+        else f"{'workflow' if ref.kinds[0] is ActionWorkflow else 'proposal'}"
+    )
+    line = f"there is no {what} {ref.name} in namespace {namespace}"
+    same = [item.short for item in there if item.name == ref.name]
+    by_name = {item.name: item.short for item in there}
+    near = same or [by_name[name] for name in get_close_matches(ref.name, by_name, _NEAR)]
+    if near:
+        return f"{line}; did you mean {', '.join(near)}?"
+    return f"{line}; see kubectl actions list -A" if there else f"{line}, nor any other; see kubectl actions list -A"
+
+
+async def fetch(api: Api, namespace: str | None, kinds: Sequence[Kind] = BOTH, *, live: bool = False) -> list[Item]:
+    """All objects, newest last. `namespace` None: of the whole cluster. Raises Refused without our CRDs."""
+    found = await asyncio.gather(*(_list(api, namespace, kind, LIVE if live else "") for kind in kinds))
+    return newest_last(item for items in found for item in items)
+
+
+async def _get(api: Api, namespace: str, kind: Kind, name: str) -> Item | None:
+    try:
+        return Item(kind, await api.get(resource(kind.INFO), name, namespace=namespace))
+    except NotFound:
+        return None
+
+
+async def _list(api: Api, namespace: str | None, kind: Kind, fields: str) -> list[Item]:
+    try:
+        listed = await api.list(resource(kind.INFO), namespace=namespace, field_selector=fields)
+    except NotFound:
+        # A list of nothing is empty; only a kind that the server does not know is not found.
+        raise Refused(NOT_INSTALLED, Exit.NOT_FOUND) from None
+    return [Item(kind, raw) for raw in listed.items]

@@ -1,0 +1,269 @@
+"""One proposal or workflow on one page. Pure: the object and the time in, something to print out."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import yaml
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from controller.api.common import Preview
+from controller.api.names import AttemptResult, Phase
+from controller.api.proposal import ActionProposal
+from controller.api.workflow import ActionWorkflow, Order, Step, StepStatus
+from controller.cli.items import SHORT, Model
+from controller.cli.screen import Grid, Lines, one_line, shown
+from controller.cli.table import STYLES, message, phase_text
+from controller.cli.times import Clock, age, countdown, span, stamp, took
+from controller.client.errors import NothingToUndo
+from controller.client.standing import phase_of
+from controller.client.undo import undo_request
+
+INDENT = 2
+LONGEST_VALUE = 160
+BRIEF_HISTORY = 5
+
+_RESULTS = {
+    AttemptResult.SUCCEEDED: "green",
+    AttemptResult.FAILED: "red",
+    AttemptResult.NOT_DONE: "yellow",
+    AttemptResult.INTERRUPTED: "dim",
+    AttemptResult.UNKNOWN: "bold magenta",
+}
+
+Fields = Iterator[tuple[str, Text]]
+
+
+def page(model: Model, now: datetime) -> Group:
+    """All there is to know, in the order in which people ask."""
+    parts: list[RenderableType] = [_title(model), _fields(_request(model, now))]
+    parts += _section("Where it stands", _fields(_standing(model, now)))
+    parts += _changes(model.status.preview)
+    parts += _work(model, now)
+    parts += _history(model)
+    parts += _conditions(model, now)
+    parts += _undo(model)
+    return Group(*parts)
+
+
+def brief(model: Model, now: datetime) -> Group:
+    """What changes while one watches."""
+    parts: list[RenderableType] = [_title(model), _fields(_standing(model, now))]
+    return Group(*parts, *_work(model, now), *_history(model, BRIEF_HISTORY))
+
+
+def _title(model: Model) -> Text:
+    title = shown(f"{model.kind} {model.metadata.namespace}/{model.metadata.name}", "bold")
+    title = Text().append_text(title)
+    title.append("  ").append_text(phase_text(phase_of(model)))
+    return title
+
+
+def _section(name: str, body: RenderableType) -> list[RenderableType]:
+    return [Text(), Text(name, "bold"), body]
+
+
+def _fields(fields: Fields) -> Grid:
+    return Grid([(Text(name, "dim"), value) for name, value in fields], wrap=True, indent=INDENT)
+
+
+def _request(model: Model, now: datetime) -> Fields:
+    spec, status = model.spec, model.status
+    risk = f", risk {status.risk}" if status.risk else ""
+    if isinstance(model, ActionProposal):
+        yield "Action", shown(f"{model.spec.action}{risk}")
+        if model.spec.parameters:
+            yield "Parameters", shown(_yaml(model.spec.parameters))
+    else:
+        yield "What", shown(model.spec.description)
+        how = f"{len(model.spec.steps)} steps, order {model.spec.order}, on failure {model.spec.on_failure}{risk}"
+        yield "How", shown(how)
+    yield "Reason", shown(spec.reason)
+    if spec.ticket:
+        yield "Ticket", shown(spec.ticket)
+    asker = spec.requested_by.username if spec.requested_by else "not said"
+    created = model.metadata.creation_timestamp
+    when = f", {age(created, now)} ago ({stamp(created)})" if created else ""
+    yield "Asked by", shown(asker + when)
+    runner = (model.status.runner if isinstance(model, ActionProposal) else None) or spec.service_account_name
+    if runner:
+        yield "Runs as", shown(f"ServiceAccount {runner}")
+    mode = status.mode or spec.mode
+    if mode != "Execute":
+        yield "Mode", shown(str(mode))
+    owner = next((owner for owner in model.metadata.owner_references if owner.kind == "ActionWorkflow"), None)
+    if owner:
+        yield "Step of", shown(f"aw/{owner.name}")
+
+
+def _standing(model: Model, now: datetime) -> Fields:
+    spec, status = model.spec, model.status
+    said = message(model, now)
+    phase = phase_of(model)
+    line = Text().append_text(phase_text(phase))
+    yield "Phase", line.append_text(shown(f": {said}")) if said else line
+    if status.outcome is None:
+        yield from _awaited(model, phase, now)
+    if isinstance(model, ActionWorkflow) and status.phase:
+        yield "Progress", shown(f"{model.status.progress or f'0/{len(model.spec.steps)}'} steps")
+    if status.retry_count:
+        yield "Retries", Text(str(status.retry_count))
+    if status.started_at:
+        yield "Started", Text(f"{age(status.started_at, now)} ago ({stamp(status.started_at)})")
+    if status.completed_at:
+        length = f", after {took(status.started_at, status.completed_at)}" if status.started_at else ""
+        yield "Finished", Text(f"{age(status.completed_at, now)} ago ({stamp(status.completed_at)}){length}")
+    if spec.cancelled and status.outcome is None:
+        yield "Cancelled", Text("asked for; the operator stops it", "yellow")
+    if spec.suspend and status.outcome is None:
+        yield "Suspended", Text(f"yes; go on with: kubectl actions resume {_place(model)}", "yellow")
+
+
+def _awaited(model: Model, phase: Phase, now: datetime) -> Fields:
+    spec, status = model.spec, model.status
+    if status.next_retry_at:
+        yield "Next retry", Text(f"{countdown(status.next_retry_at, now)} ({stamp(status.next_retry_at)})")
+    if spec.not_before and spec.not_before > now:
+        yield "Starts", Text(f"{countdown(spec.not_before, now)} ({stamp(spec.not_before)})")
+    blocked = status.blocked
+    if blocked:
+        by = f"policy {blocked.policy}, rule {blocked.rule}" if blocked.policy else blocked.rule
+        until = f", until {stamp(blocked.until)} ({countdown(blocked.until, now)})" if blocked.until else ""
+        yield "Blocked by", shown(by + until, STYLES[Phase.BLOCKED])
+    approval = status.approval
+    if approval and phase is Phase.AWAITING_APPROVAL:
+        groups = f" (still needed from: {', '.join(approval.groups)})" if approval.groups else ""
+        yield "Approvals", shown(f"{approval.have} of {approval.required}{groups}")
+
+
+def _changes(preview: Preview | None) -> list[RenderableType]:
+    if preview is None:
+        return []
+    body: list[RenderableType] = [Lines(shown(preview.summary), INDENT)]
+    if preview.changes:
+        rows = []
+        for change in preview.changes:
+            values = Text().append_text(_value(change.before, "red")).append(" -> ")
+            values.append_text(_value(change.after, "green"))
+            if change.managed_by:
+                values.append_text(shown(f"  (also written by {change.managed_by})", "yellow"))
+            rows.append((one_line(change.target), one_line(change.path), values))
+        body.append(Grid(rows, wrap=True, indent=INDENT))
+    body += [Lines(shown(f"! {warning}", "yellow"), INDENT) for warning in preview.warnings]
+    return _section("What it changes", Group(*body))
+
+
+def _work(model: Model, now: datetime) -> list[RenderableType]:
+    if isinstance(model, ActionWorkflow):
+        return _section("Steps", _steps(model, now))
+    if not model.status.attempts:
+        return []
+    clock = Clock(attempt.started_at for attempt in model.status.attempts)
+    rows = [
+        (
+            Text(str(attempt.number)),
+            Text(clock(attempt.started_at)),
+            Text(took(attempt.started_at, attempt.finished_at or now)),
+            Text(str(attempt.result), _RESULTS[attempt.result]) if attempt.result else Text("running", "cyan"),
+            Text(str(attempt.reason or "-")),
+            shown(attempt.message or "-"),
+        )
+        for attempt in model.status.attempts
+    ]
+    header = ("#", clock.header, "TOOK", "RESULT", "REASON", "MESSAGE")
+    return _section("Attempts", Grid(rows, header=header, wrap=True, indent=INDENT))
+
+
+def _steps(model: ActionWorkflow, now: datetime) -> Grid:
+    told = {step.name: step for step in model.status.steps}
+    graph = model.spec.order is Order.GRAPH
+    rows = [_step(step, told.get(step.name) or StepStatus(name=step.name), now, graph) for step in model.spec.steps]
+    header = ("STEP", "ACTION", *(("AFTER",) if graph else ()), "STATE", "RETRIES", "NEXT RETRY", "TOOK", "MESSAGE")
+    return Grid(rows, header=header, wrap=True, indent=INDENT)
+
+
+def _step(step: Step, status: StepStatus, now: datetime, graph: bool) -> Sequence[Text]:
+    said = status.message or "-"
+    if status.rollback:
+        said += f"; taken back: {status.rollback.outcome or 'under way'}"
+    return (
+        shown(step.name),
+        shown(step.action),
+        *((shown(", ".join(step.depends_on) or "-"),) if graph else ()),
+        _step_state(status),
+        Text(str(status.retry_count or 0)),
+        Text(countdown(status.next_retry_at if status.outcome is None else None, now)),
+        Text(took(status.started_at, status.completed_at)),
+        shown(said),
+    )
+
+
+def _step_state(status: StepStatus) -> Text:
+    if status.outcome:
+        style = "dim" if status.outcome == "Skipped" else STYLES[Phase(status.outcome.value)]
+        return Text(str(status.outcome), style)
+    if status.next_retry_at:
+        return phase_text(Phase.RETRYING)
+    return Text("started", "cyan") if status.uid else Text("waiting", "dim")
+
+
+def _history(model: Model, most: int = 0) -> list[RenderableType]:
+    history = model.status.history[-most:]
+    if not history:
+        return []
+    clock = Clock(entry.at for entry in history)
+    rows = [
+        (Text(clock(entry.at)), Text(str(entry.reason)), shown(entry.actor), shown(entry.message)) for entry in history
+    ]
+    return _section("History", Grid(rows, header=(clock.header, "WHAT", "WHO", "MESSAGE"), wrap=True, indent=INDENT))
+
+
+def _conditions(model: Model, now: datetime) -> list[RenderableType]:
+    rows = [
+        (
+            Text(str(condition.type)),
+            Text(condition.status),
+            Text(str(condition.reason)),
+            Text(span((now - condition.last_transition_time).total_seconds())),
+        )
+        for condition in model.status.conditions
+    ]
+    if not rows:
+        return []
+    header = ("CONDITION", "STATUS", "REASON", "SINCE")
+    return _section("Conditions", Grid(rows, header=header, indent=INDENT))
+
+
+def _undo(model: Model) -> list[RenderableType]:
+    if not isinstance(model, ActionProposal) or model.status.outcome is None:
+        return []
+    try:
+        request = undo_request(model)
+    except NothingToUndo:
+        return []
+    parameters = ", ".join(f"{name}: {_short(value)}" for name, value in request.undo.parameters.items())
+    body = Group(
+        Lines(Text(f"kubectl actions undo {_place(model)}"), INDENT),
+        Lines(shown(f"would propose {request.undo.action} ({parameters})", "dim"), INDENT),
+    )
+    return _section("Undo", body)
+
+
+def _place(model: Model) -> str:
+    """How commands name it: `ap/scale-checkout -n shop`."""
+    return f"{SHORT[type(model)]}/{model.metadata.name} -n {model.metadata.namespace}"
+
+
+def _value(value: Any, style: str) -> Text:
+    return Text("(not set)", "dim") if value is None else one_line(_short(value), style)
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+
+
+def _yaml(value: Any) -> str:
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000).rstrip("\n")

@@ -1,0 +1,96 @@
+"""The list of proposals and workflows as a table. Pure: items and the time in, a grid out."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from rich.text import Text
+
+from controller.api.names import Phase
+from controller.api.proposal import ActionProposal
+from controller.cli.items import SHORT, Item, Model
+from controller.cli.screen import Grid, one_line, shown
+from controller.cli.times import age, countdown
+from controller.client.standing import message_of, phase_of
+
+STYLES: dict[Phase, str] = {
+    Phase.PENDING: "dim",
+    Phase.AWAITING_APPROVAL: "blue",
+    Phase.SCHEDULED: "blue",
+    Phase.BLOCKED: "yellow",
+    Phase.RUNNING: "cyan",
+    Phase.RETRYING: "yellow",
+    Phase.SUCCEEDED: "green",
+    Phase.FAILED: "red",
+    Phase.REJECTED: "red",
+    Phase.EXPIRED: "red",
+    Phase.CANCELLED: "dim",
+    Phase.OBSERVED: "green",
+    Phase.UNKNOWN: "bold magenta",
+}
+
+# An operator that runs looks at a new object within a second.
+UNSEEN = timedelta(seconds=30)
+UNREADABLE = "written by a newer operator than this command; see it with -o yaml"
+
+_HEADER = ("NAME", "ACTION", "PHASE", "RETRIES", "NEXT RETRY", "AGE")
+_WIDE = ("OUTCOME", "MODE", "REQUESTED BY", "RUNNER", "TICKET")
+
+
+def table(items: Sequence[Item], now: datetime, *, wide: bool = False, namespaces: bool = False) -> Grid:
+    """One row for each item, in the order given. `namespaces`: with a column for them."""
+    header = [*(["NAMESPACE"] if namespaces else []), *_HEADER, *(_WIDE if wide else []), "MESSAGE"]
+    return Grid([_row(item, now, wide=wide, namespaces=namespaces) for item in items], header=header)
+
+
+def phase_text(phase: Phase) -> Text:
+    return Text(str(phase), STYLES[phase])
+
+
+def action_of(model: Model) -> str:
+    """The action of a proposal; how far a workflow is."""
+    if isinstance(model, ActionProposal):
+        return model.spec.action
+    return f"{model.status.progress or f'0/{len(model.spec.steps)}'} steps"
+
+
+def message(model: Model, now: datetime) -> str:
+    """Where it stands; for what nobody has looked at for long, the question that then matters."""
+    said = message_of(model)
+    created = model.metadata.creation_timestamp
+    if model.status.observed_generation < 0 and model.status.phase is None and created and now - created > UNSEEN:
+        return f"{said}; is it running?"
+    return said
+
+
+def _row(item: Item, now: datetime, *, wide: bool, namespaces: bool) -> list[Text]:
+    place = [shown(item.namespace)] if namespaces else []
+    name = Text(f"{SHORT[item.kind]}/", "dim").append_text(shown(item.name, "none"))
+    model = item.model
+    if model is None:
+        blank = [Text("-") for _ in range(len(_HEADER) - 1 + (len(_WIDE) if wide else 0))]
+        return [*place, name, *blank, Text(UNREADABLE, "dim")]
+    status = model.status
+    cells = [
+        name,
+        shown(action_of(model)),
+        phase_text(phase_of(model)),
+        Text(str(status.retry_count or 0)),
+        Text(countdown(status.next_retry_at if status.outcome is None else None, now)),
+        Text(age(model.metadata.creation_timestamp, now)),
+    ]
+    if wide:
+        cells += _wide(model)
+    return [*place, *cells, one_line(message(model, now))]
+
+
+def _wide(model: Model) -> list[Text]:
+    runner = model.status.runner if isinstance(model, ActionProposal) else None
+    asker = model.spec.requested_by
+    said = (
+        model.status.outcome,
+        model.status.mode or model.spec.mode,
+        asker.username if asker else None,
+        runner or model.spec.service_account_name,
+        model.spec.ticket,
+    )
+    return [one_line(str(value)) if value else Text("-") for value in said]

@@ -1,0 +1,100 @@
+"""A target for `http-request` actions on loopback: answers as told, counts what reached it. For the demo and the tests.
+
+It is the independent counter of effects: what it saw, happened, whatever the operator recorded.
+"""
+
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+HANG_UP = 0
+"""Instead of a status: take the request, then close the connection without an answer."""
+
+
+@dataclass(frozen=True)
+class Received:
+    """One request that reached the target."""
+
+    method: str
+    path: str
+    key: str
+    """Its Idempotency-Key."""
+    body: Any
+    at: float
+
+
+@dataclass
+class HookTarget:
+    """`url` with any path: answers the statuses of `script` for that path, in turn, and 200 after them."""
+
+    url: str
+    received: list[Received] = field(default_factory=list)
+    delay_seconds: float = 0.0
+    retry_after: str | None = None
+    _scripts: dict[str, list[int]] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def script(self, path: str, statuses: Sequence[int]) -> str:
+        """The URL of `path`, which will answer these statuses first."""
+        self._scripts[path] = list(statuses)
+        return self.url + path
+
+    def seen(self, path: str) -> list[Received]:
+        """What came for `path`, in order."""
+        return [request for request in self.received if request.path == path]
+
+    def take(self, request: Received) -> int:
+        with self._lock:
+            self.received.append(request)
+            left = self._scripts.get(request.path)
+            return left.pop(0) if left else 200
+
+
+@contextmanager
+def hook_target(port: int = 0) -> Iterator[HookTarget]:
+    """Serves a target on loopback until left."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            text = self.rfile.read(length) if length else b""
+            body = json.loads(text) if text else None
+            key = self.headers.get("Idempotency-Key") or ""
+            status = target.take(Received(self.command, self.path, key, body, time.time()))
+            time.sleep(target.delay_seconds)
+            if status == HANG_UP:
+                self.close_connection = True
+                return
+            payload = json.dumps({"ok": status < 400}).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(payload)))
+            if status >= 400 and target.retry_after:
+                self.send_header("Retry-After", target.retry_after)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(payload)
+
+        do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = answer  # noqa: N815  http.server's names
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  http.server's name
+            """Quiet: what came in is in `received`."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server.daemon_threads = True
+    target = HookTarget(f"http://127.0.0.1:{server.server_port}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield target
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
