@@ -20,3 +20,4 @@ COPY --from=build /opt/action-operator /opt/action-operator
 ENV USER=action-operator PATH=/opt/action-operator/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 ENTRYPOINT ["action-operator"]
+CMD ["run"]

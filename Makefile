@@ -8,9 +8,9 @@ LOCK_ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-LOCKED := $(VENV)/.locked
-INSTALLED := $(VENV)/.installed
 LOCKS := requirements/build.txt requirements/dev.txt
+LOCKED := $(VENV)/.locked-$(shell cat $(LOCKS) | cksum | cut -d ' ' -f 1)
+INSTALLED := $(VENV)/.installed
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 INSTALL_LOCK := $(PIP_INSTALL) --require-hashes
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -30,8 +30,8 @@ help: ## list the targets (this)
 .PHONY: venv
 venv: $(INSTALLED) ## make .venv from the locks, with PYTHON (python3); again only when they change
 
-# Made anew when a lock changes, so that nothing stays that is no longer in it; also when its Python is gone.
-$(LOCKED): $(LOCKS) $(shell test -x $(BIN)/python || echo missing-python)
+# Made anew when what is locked changes, so that nothing stays that is no longer in it; also when its Python is gone.
+$(LOCKED): $(shell test -x $(BIN)/python || echo missing-python)
 	@command -v $(PYTHON) >/dev/null || \
 	  { echo "error: there is no $(PYTHON); install Python 3.11 or newer, or name one: make venv PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

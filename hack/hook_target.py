@@ -3,7 +3,9 @@
 It is the independent counter of effects: what it saw, happened, whatever the operator recorded.
 """
 
+import argparse
 import json
+import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -30,12 +32,16 @@ class Received:
 
 @dataclass
 class HookTarget:
-    """`url` with any path: answers the statuses of `script` for that path, in turn, and 200 after them."""
+    """`url` with any path: answers the statuses of `script` for that path, in turn, and 200 after them.
+
+    Paths without a script of their own begin with `first_answers`.
+    """
 
     url: str
     received: list[Received] = field(default_factory=list)
     delay_seconds: float = 0.0
     retry_after: str | None = None
+    first_answers: Sequence[int] = ()
     _scripts: dict[str, list[int]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -51,7 +57,7 @@ class HookTarget:
     def take(self, request: Received) -> int:
         with self._lock:
             self.received.append(request)
-            left = self._scripts.get(request.path)
+            left = self._scripts.setdefault(request.path, list(self.first_answers))
             return left.pop(0) if left else 200
 
 
@@ -98,3 +104,21 @@ def hook_target(port: int = 0) -> Iterator[HookTarget]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def main() -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    parser = argparse.ArgumentParser(description="A target for http-request actions on loopback.")
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--first-answers", type=int, nargs="*", default=[], help="statuses that each path answers first")
+    arguments = parser.parse_args()
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    with hook_target(arguments.port) as target:
+        target.first_answers = arguments.first_answers
+        stopped.wait()
+
+
+if __name__ == "__main__":
+    main()

@@ -6,7 +6,21 @@ from collections.abc import Sequence
 import yaml
 from rich.console import Console
 
+from controller.api.base import API_VERSION, GROUP
+from controller.api.resource import KindInfo
 from controller.core.ports import Json
+
+
+def clean(raw: Json, info: KindInfo) -> Json:
+    """The object for people and files: without managedFields, kind first."""
+    metadata = {key: value for key, value in raw["metadata"].items() if key != "managedFields"}
+    head: Json = {"apiVersion": API_VERSION, "kind": info.kind, "metadata": metadata}
+    return head | {key: value for key, value in raw.items() if key not in head}
+
+
+def full_name(info: KindInfo, name: str) -> str:
+    """`actionproposal.actionoperator.dev/scale-checkout`, as `kubectl get -o name` writes it."""
+    return f"{info.singular}.{GROUP}/{name}"
 
 
 def list_of(objects: Sequence[Json]) -> Json:

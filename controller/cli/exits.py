@@ -20,11 +20,9 @@ class Exit(IntEnum):
     INTERRUPTED = 130
 
 
-def exit_of(outcome: str, *, asked_dry_run: bool) -> Exit:
-    """The code for an outcome. A dry run that was asked for is a success; one that policy made of it is not."""
-    if outcome == "Succeeded" or (outcome == "Observed" and asked_dry_run):
-        return Exit.OK
-    return Exit[outcome.upper()]
+def exit_of(outcome: str, *, as_asked: bool) -> Exit:
+    """The code for an outcome. `as_asked`: it ended as its author wanted, be it by a dry run that they asked for."""
+    return Exit.OK if as_asked else Exit[outcome.upper()]
 
 
 HELP = """\b

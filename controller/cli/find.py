@@ -9,7 +9,7 @@ from controller.api.base import GROUP
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
 from controller.cli.exits import Exit
-from controller.cli.items import SHORT, Item, Kind, newest_last
+from controller.cli.items import Item, Kind, newest_last
 from controller.cli.refusals import NOT_INSTALLED, Refused
 from controller.client.resources import LIVE, resource
 from controller.core.errors import NotFound

@@ -1,4 +1,4 @@
-"""Proposals and workflows as they are listed together: their raw JSON and, if this program understands it, the model."""
+"""Proposals and workflows as they are listed together: raw JSON and, if this program understands it, the model."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,9 +7,9 @@ from functools import cached_property
 
 import pydantic
 
-from controller.api.base import GROUP
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
+from controller.cli.data import clean, full_name
 from controller.core.ports import Json
 
 Model = ActionProposal | ActionWorkflow
@@ -46,7 +46,7 @@ class Item:
     @property
     def full(self) -> str:
         """`actionproposal.actionoperator.dev/scale-checkout`, as `kubectl get -o name` writes it."""
-        return f"{self.kind.INFO.singular}.{GROUP}/{self.name}"
+        return full_name(self.kind.INFO, self.name)
 
     @cached_property
     def model(self) -> Model | None:
@@ -57,10 +57,8 @@ class Item:
             return None
 
     def clean(self) -> Json:
-        """The object for people and files: without managedFields, kind first."""
-        metadata = {key: value for key, value in self.raw["metadata"].items() if key != "managedFields"}
-        head: Json = {"apiVersion": self.raw.get("apiVersion"), "kind": self.kind.INFO.kind, "metadata": metadata}
-        return head | {key: value for key, value in self.raw.items() if key not in head}
+        """The object for people and files."""
+        return clean(self.raw, self.kind.INFO)
 
 
 def newest_last(items: Iterable[Item]) -> list[Item]:

@@ -66,7 +66,7 @@ def _section(name: str, body: RenderableType) -> list[RenderableType]:
 
 
 def _fields(fields: Fields) -> Grid:
-    return Grid([(Text(name, "dim"), value) for name, value in fields], wrap=True, indent=INDENT)
+    return Grid([(Text(name, "dim"), value) for name, value in fields], indent=INDENT)
 
 
 def _request(model: Model, now: datetime) -> Fields:
@@ -150,7 +150,7 @@ def _changes(preview: Preview | None) -> list[RenderableType]:
             if change.managed_by:
                 values.append_text(shown(f"  (also written by {change.managed_by})", "yellow"))
             rows.append((one_line(change.target), one_line(change.path), values))
-        body.append(Grid(rows, wrap=True, indent=INDENT))
+        body.append(Grid(rows, indent=INDENT))
     body += [Lines(shown(f"! {warning}", "yellow"), INDENT) for warning in preview.warnings]
     return _section("What it changes", Group(*body))
 
@@ -173,15 +173,15 @@ def _work(model: Model, now: datetime) -> list[RenderableType]:
         for attempt in model.status.attempts
     ]
     header = ("#", clock.header, "TOOK", "RESULT", "REASON", "MESSAGE")
-    return _section("Attempts", Grid(rows, header=header, wrap=True, indent=INDENT))
+    return _section("Attempts", Grid(rows, header=header, indent=INDENT))
 
 
 def _steps(model: ActionWorkflow, now: datetime) -> Grid:
     told = {step.name: step for step in model.status.steps}
     graph = model.spec.order is Order.GRAPH
     rows = [_step(step, told.get(step.name) or StepStatus(name=step.name), now, graph) for step in model.spec.steps]
-    header = ("STEP", "ACTION", *(("AFTER",) if graph else ()), "STATE", "RETRIES", "NEXT RETRY", "TOOK", "MESSAGE")
-    return Grid(rows, header=header, wrap=True, indent=INDENT)
+    header = ("STEP", "ACTION", *(("AFTER",) if graph else ()), "STATE", "RETRIES", "TOOK", "MESSAGE")
+    return Grid(rows, header=header, indent=INDENT)
 
 
 def _step(step: Step, status: StepStatus, now: datetime, graph: bool) -> Sequence[Text]:
@@ -193,8 +193,7 @@ def _step(step: Step, status: StepStatus, now: datetime, graph: bool) -> Sequenc
         shown(step.action),
         *((shown(", ".join(step.depends_on) or "-"),) if graph else ()),
         _step_state(status),
-        Text(str(status.retry_count or 0)),
-        Text(countdown(status.next_retry_at if status.outcome is None else None, now)),
+        _step_retries(status, now),
         Text(took(status.started_at, status.completed_at)),
         shown(said),
     )
@@ -209,6 +208,12 @@ def _step_state(status: StepStatus) -> Text:
     return Text("started", "cyan") if status.uid else Text("waiting", "dim")
 
 
+def _step_retries(status: StepStatus, now: datetime) -> Text:
+    """`1, next in 42s`."""
+    due = status.next_retry_at if status.outcome is None else None
+    return Text(f"{status.retry_count or 0}" + (f", next {countdown(due, now)}" if due else ""))
+
+
 def _history(model: Model, most: int = 0) -> list[RenderableType]:
     history = model.status.history[-most:]
     if not history:
@@ -217,7 +222,7 @@ def _history(model: Model, most: int = 0) -> list[RenderableType]:
     rows = [
         (Text(clock(entry.at)), Text(str(entry.reason)), shown(entry.actor), shown(entry.message)) for entry in history
     ]
-    return _section("History", Grid(rows, header=(clock.header, "WHAT", "WHO", "MESSAGE"), wrap=True, indent=INDENT))
+    return _section("History", Grid(rows, header=(clock.header, "WHAT", "WHO", "MESSAGE"), indent=INDENT))
 
 
 def _conditions(model: Model, now: datetime) -> list[RenderableType]:

@@ -4,13 +4,14 @@ from controller.api.actiontype import ActionType
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
 from controller.cli.catalogue import catalogue
-from controller.cli.data import list_of, write
+from controller.cli.data import clean, full_name, list_of, write
 from controller.cli.exits import Exit
 from controller.cli.find import BOTH, fetch, find
 from controller.cli.items import Kind
 from controller.cli.options import KindChoice, ListForm, PageForm
 from controller.cli.page import page
 from controller.cli.refusals import NOT_INSTALLED, Refused
+from controller.cli.screen import draw
 from controller.cli.session import Run
 from controller.cli.table import UNREADABLE, table
 from controller.client.resources import TYPES
@@ -34,7 +35,7 @@ async def list_objects(run: Run, *, everywhere: bool, kind: KindChoice, live: bo
         case _ if not items:
             run.note(nothing_there(kind, None if everywhere else run.namespace, live=live))
         case _:
-            run.out.print(table(items, run.now(), wide=form is ListForm.WIDE, namespaces=everywhere))
+            draw(run.out, table(items, run.now(), wide=form is ListForm.WIDE, namespaces=everywhere))
     return Exit.OK
 
 
@@ -55,11 +56,11 @@ async def describe(run: Run, name: str, *, form: PageForm) -> Exit:
         case _ if item.model is None:
             raise Refused(f"{item.short}: {UNREADABLE}")
         case _:
-            run.out.print(page(item.model, run.now()))
+            draw(run.out, page(item.model, run.now()))
     return Exit.OK
 
 
-async def list_types(run: Run, name: str | None, *, form: ListForm) -> Exit:
+async def list_types(run: Run, name: str | None, *, form: PageForm) -> Exit:
     try:
         listed = (await run.api.list(TYPES)).items
     except NotFound:
@@ -69,18 +70,15 @@ async def list_types(run: Run, name: str | None, *, form: ListForm) -> Exit:
         raise Refused(unknown_action(by_name, name), Exit.NOT_FOUND)
     chosen = [raw for key, raw in sorted(by_name.items()) if name in (None, key)]
     match form:
-        case ListForm.JSON | ListForm.YAML:
-            clean = [{**raw, "metadata": {**raw["metadata"], "managedFields": None}} for raw in chosen]
-            for raw in clean:
-                del raw["metadata"]["managedFields"]
-            write(run.out, list_of(clean) if name is None else clean[0], form)
-        case ListForm.NAME:
-            run.out.file.writelines(
-                f"{ActionType.INFO.singular}.{TYPES.group}/{raw['metadata']['name']}\n" for raw in chosen
-            )
+        case PageForm.JSON | PageForm.YAML:
+            objects = [clean(raw, ActionType.INFO) for raw in chosen]
+            write(run.out, list_of(objects) if name is None else objects[0], form)
+        case PageForm.NAME:
+            run.out.file.writelines(f"{full_name(ActionType.INFO, raw['metadata']['name'])}\n" for raw in chosen)
         case _ if not chosen:
-            run.note("no action types: nothing can run; apply the catalogue (kubectl apply --server-side -f catalog/)")
+            run.note(
+                "no action types, so nothing can run: apply the catalogue (kubectl apply --server-side -f catalog/)"
+            )
         case _:
-            types = [ActionType.model_validate(raw) for raw in chosen]
-            run.out.print(catalogue(types, full=name is not None or form is ListForm.WIDE))
+            draw(run.out, catalogue([ActionType.model_validate(raw) for raw in chosen]))
     return Exit.OK

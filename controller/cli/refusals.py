@@ -5,8 +5,8 @@ from controller.client.errors import NotFinished, NothingToUndo, ObserveOnlyErro
 from controller.core.errors import ActionError, NotFound, Repeatable, RightMissing
 
 NOT_INSTALLED = (
-    "the API server does not know actionoperator.dev/v1alpha1: apply crds/ first (kubectl apply --server-side -f crds/), "
-    "or name another cluster with --context"
+    "the API server does not know actionoperator.dev/v1alpha1: apply crds/ first "
+    "(kubectl apply --server-side -f crds/), or name another cluster with --context"
 )
 _CHECK_CONNECTION = "is the cluster up, and is the context the right one (kubectl config current-context)?"
 _NO_SUCH_PATH = "page not found"

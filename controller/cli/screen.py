@@ -6,15 +6,16 @@ What objects say comes from people and programs that nobody checked, so nothing 
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from enum import Enum
 from typing import TextIO
 
-from rich.console import Console, ConsoleOptions, RenderResult
+from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 from rich.text import Text
 
 UNBOUNDED = 100_000
 GAP = 2
-# Below this, a wrapped last column gets lines of its own.
-NARROWEST_WRAP = 24
+# With less room than this, a last column is of no use beside the others.
+NARROWEST = 16
 
 
 def console_for(stream: TextIO) -> Console:
@@ -24,6 +25,11 @@ def console_for(stream: TextIO) -> Console:
     if os.environ.get("NO_COLOR"):
         return Console(file=stream, color_system=None, highlight=False)
     return Console(file=stream, highlight=False)
+
+
+def draw(out: Console, content: RenderableType) -> None:
+    """Print it; what is still too wide is left to the terminal, never lost."""
+    out.print(content, crop=False)
 
 
 def screen() -> Console:
@@ -41,43 +47,48 @@ def one_line(text: str, style: str = "") -> Text:
     return shown(" ".join(text.split()), style)
 
 
+class Last(Enum):
+    """What becomes of a last column that is too wide."""
+
+    WRAP = "wrap"
+    CUT = "cut"
+    RUN_ON = "run on"
+
+
 class Grid:
-    """Columns as wide as their longest cell. The last one takes what is left: cut off, or wrapped under itself."""
+    """Columns as wide as their longest cell; the last one takes what is left.
+
+    There it is cut off, or runs on for the terminal to break, or is wrapped under itself; where too little is left for
+    that, on lines of its own.
+    """
 
     def __init__(
-        self, rows: Sequence[Sequence[Text]], *, header: Sequence[str] = (), wrap: bool = False, indent: int = 0
+        self, rows: Sequence[Sequence[Text]], *, header: Sequence[str] = (), last: Last = Last.WRAP, indent: int = 0
     ) -> None:
         self._rows = ([[Text(name, "bold") for name in header]] if header else []) + [list(row) for row in rows]
-        self._wrap = wrap
+        self._last = last
         self._indent = indent
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         if not self._rows:
             return
-        count = len(self._rows[0])
-        widths = [max(row[column].cell_len for row in self._rows) for column in range(count - 1)]
-        left = self._indent + sum(width + GAP for width in widths)
-        for row in self._rows:
+        widths = [max(cell.cell_len for cell in column) for column in zip(*self._rows, strict=True)]
+        left = self._indent + sum(width + GAP for width in widths[:-1])
+        for *cells, last in self._rows:
             start = Text(" " * self._indent)
-            for cell, width in zip(row, widths, strict=False):
+            for cell, width in zip(cells, widths, strict=False):
                 start.append_text(cell).append(" " * (width - cell.cell_len + GAP))
-            yield from self._lines(console, start, row[-1], left, options.max_width)
-
-    def _lines(self, console: Console, start: Text, last: Text, left: int, width: int) -> Iterator[Text]:
-        room = width - left
-        if not self._wrap:
-            start.append_text(last)
-            start.rstrip()
-            start.truncate(width, overflow="ellipsis")
-            start.no_wrap = True
-            yield start
-            return
-        pieces = list(last.wrap(console, max(room, NARROWEST_WRAP))) or [Text()]
-        for number, piece in enumerate(pieces):
-            line = start.append_text(piece) if number == 0 else Text(" " * left).append_text(piece)
-            line.rstrip()
-            line.no_wrap, line.overflow = True, "ignore"
-            yield line
+            room = options.max_width - left
+            if self._last is not Last.WRAP:
+                cut = self._last is Last.CUT and room > 0
+                yield _unwrapped(start.append_text(last), options.max_width if cut else None)
+            elif room >= min(NARROWEST, widths[-1]):
+                yield from _wrapped(console, start, last, room)
+            else:
+                yield _unwrapped(start)
+                if last.plain not in ("-", ""):
+                    below = Text(" " * (self._indent + 2 * GAP))
+                    yield from _wrapped(console, below, last, options.max_width - below.cell_len)
 
 
 class Lines:
@@ -88,8 +99,20 @@ class Lines:
         self._indent = indent
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for piece in self._text.wrap(console, max(options.max_width - self._indent, NARROWEST_WRAP)):
-            line = Text(" " * self._indent).append_text(piece)
-            line.rstrip()
-            line.no_wrap, line.overflow = True, "ignore"
-            yield line
+        yield from _wrapped(console, Text(" " * self._indent), self._text, options.max_width - self._indent)
+
+
+def _wrapped(console: Console, start: Text, text: Text, width: int) -> Iterator[Text]:
+    """The text in lines of that width: the first one after `start`, the others under it."""
+    margin = start.cell_len
+    for number, piece in enumerate(list(text.wrap(console, max(width, 1))) or [Text()]):
+        yield _unwrapped((start if number == 0 else Text(" " * margin)).append_text(piece))
+
+
+def _unwrapped(line: Text, width: int | None = None) -> Text:
+    """A line as it is, or cut to a width; without blanks at its end."""
+    line.rstrip()
+    if width is not None:
+        line.truncate(width, overflow="ellipsis")
+    line.no_wrap, line.overflow = True, "ignore"
+    return line

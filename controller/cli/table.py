@@ -8,7 +8,7 @@ from rich.text import Text
 from controller.api.names import Phase
 from controller.api.proposal import ActionProposal
 from controller.cli.items import SHORT, Item, Model
-from controller.cli.screen import Grid, one_line, shown
+from controller.cli.screen import Grid, Last, one_line, shown
 from controller.cli.times import age, countdown
 from controller.client.standing import message_of, phase_of
 
@@ -39,7 +39,8 @@ _WIDE = ("OUTCOME", "MODE", "REQUESTED BY", "RUNNER", "TICKET")
 def table(items: Sequence[Item], now: datetime, *, wide: bool = False, namespaces: bool = False) -> Grid:
     """One row for each item, in the order given. `namespaces`: with a column for them."""
     header = [*(["NAMESPACE"] if namespaces else []), *_HEADER, *(_WIDE if wide else []), "MESSAGE"]
-    return Grid([_row(item, now, wide=wide, namespaces=namespaces) for item in items], header=header)
+    rows = [_row(item, now, wide=wide, namespaces=namespaces) for item in items]
+    return Grid(rows, header=header, last=Last.RUN_ON if wide else Last.CUT)
 
 
 def phase_text(phase: Phase) -> Text:
@@ -64,7 +65,7 @@ def message(model: Model, now: datetime) -> str:
 
 def _row(item: Item, now: datetime, *, wide: bool, namespaces: bool) -> list[Text]:
     place = [shown(item.namespace)] if namespaces else []
-    name = Text(f"{SHORT[item.kind]}/", "dim").append_text(shown(item.name, "none"))
+    name = Text().append(f"{SHORT[item.kind]}/", "dim").append_text(shown(item.name))
     model = item.model
     if model is None:
         blank = [Text("-") for _ in range(len(_HEADER) - 1 + (len(_WIDE) if wide else 0))]

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+LATE_SECONDS = 10
 _UNITS = {"d": _DAY, "h": _HOUR, "m": _MINUTE, "s": 1}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[dhms])+")
 
@@ -31,10 +32,12 @@ def age(since: datetime | None, now: datetime) -> str:
 
 
 def countdown(due: datetime | None, now: datetime) -> str:
-    """`in 42s`; `due` once it is; `-` where nothing is due."""
+    """`in 42s`; `due`; `5m late`, which is a sign that nobody is at work; `-` where nothing is due."""
     if due is None:
         return "-"
     seconds = (due - now).total_seconds()
+    if seconds < -LATE_SECONDS:
+        return f"{span(-seconds)} late"
     return f"in {span(seconds + 0.5)}" if seconds >= 0.5 else "due"
 
 

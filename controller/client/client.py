@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from controller.api.common import RetryConfig, RetrySpec
 from controller.api.names import Mode
@@ -32,7 +32,7 @@ from controller.kube.login import Login
 from controller.kube.retries import write_again
 from controller.kube.session import Session
 
-T = TypeVar("T", ActionProposal, ActionWorkflow)
+T = TypeVar("T", bound=ActionProposal | ActionWorkflow)
 
 Retry = RetryConfig | RetrySpec | None
 
@@ -212,7 +212,7 @@ class ActionClient:
     async def get(self, name: str, kind: type[T], *, namespace: str | None = None) -> T:
         """The object as it is now. Raises NotFound."""
         found = await self.api.get(resource(kind.INFO), name, namespace=namespace or self.namespace)
-        return kind.model_validate(found)
+        return _model(kind, found)
 
     async def wait(
         self, name: str, kind: type[T], *, namespace: str | None = None, timeout_seconds: float | None = None
@@ -261,7 +261,7 @@ class ActionClient:
     async def _change(self, name: str, kind: type[T], spec: Json, namespace: str | None) -> T:
         where = namespace or self.namespace
         patch = partial(self.api.patch, resource(kind.INFO), name, {"spec": spec}, namespace=where)
-        return kind.model_validate(await write_again(patch, tries=WRITE_TRIES, seconds=10.0))
+        return _model(kind, await write_again(patch, tries=WRITE_TRIES, seconds=10.0))
 
     async def _create(self, kind: type[T], body: Json) -> T:
         """Creates it, again after a lost answer: the name is fixed, so it is made once."""
@@ -270,7 +270,7 @@ class ActionClient:
         for remaining in reversed(range(WRITE_TRIES)):
             try:
                 made = await self.api.create(resource(kind.INFO), body, namespace=about["namespace"])
-                return kind.model_validate(made)
+                return _model(kind, made)
             except LostAnswer:
                 lost = True
                 if not remaining:
@@ -289,6 +289,10 @@ class ActionClient:
             self._identity = await who_we_are(self.api)
             self._asked_identity = True
         return self._identity
+
+
+def _model(kind: type[T], raw: Json) -> T:
+    return cast("T", kind.model_validate(raw))
 
 
 def _asked_mode(mode: str) -> str:

@@ -2,22 +2,23 @@
 
 from datetime import datetime
 
-from controller.api.actiontype import ActionType, ActionTypeStatus
+from controller.api.actiontype import ActionTypeStatus
 from controller.api.common import Condition
 from controller.api.names import ConditionType, Reason
 from controller.api.policy import ActionPolicy, PolicyStatus
 from controller.core.policy import unsupported_fields
 from controller.core.validation import type_fault
-from controller.core.view import BuiltIns, Fault
+from controller.core.view import BuiltIns, Fault, TypeEntry
 
 
-def type_status(action_type: ActionType, digest: str, built_ins: BuiltIns, now: datetime) -> ActionTypeStatus:
+def type_status(entry: TypeEntry, built_ins: BuiltIns, now: datetime) -> ActionTypeStatus:
     """The status that the type should have."""
+    action_type = entry.type
     generation = action_type.metadata.generation
-    fault = type_fault(action_type.spec, built_ins)
+    fault = type_fault(entry, built_ins)
     ready = _ready(action_type.status.conditions, fault, generation, now)
     return action_type.status.model_copy(
-        update={"observed_generation": generation, "digest": digest, "conditions": (ready,)}
+        update={"observed_generation": generation, "digest": entry.digest, "conditions": (ready,)}
     )
 
 

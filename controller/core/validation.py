@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 
-from controller.api.actiontype import ActionTypeSpec
 from controller.api.base import unknown_fields
 from controller.api.common import Check
 from controller.api.names import Reason
 from controller.api.proposal import LifecycleSpec, ProposalSpec
-from controller.core.parameters import parameter_faults, schema_fault
 from controller.core.ports import Json
 from controller.core.view import BuiltIns, Catalogue, Fault, TypeEntry
 
@@ -47,11 +45,11 @@ def action_faults(catalogue: Catalogue, action: str, parameters: Json, path: str
                 missing=True,
             )
         ]
-    unready = type_fault(entry.type.spec, catalogue.built_ins)
+    unready = type_fault(entry, catalogue.built_ins)
     if unready:
         message = f"{path}.action: ActionType {action} cannot run here: {unready.message}"
         return [Fault(Reason.TYPE_NOT_READY, message, missing=True)]
-    faults = parameter_faults(entry.type.spec.parameters, parameters, f"{path}.parameters")
+    faults = entry.parameters.faults(parameters, f"{path}.parameters")
     if not faults:
         faults = _reading_faults(catalogue.built_ins, entry, parameters, path)
     return [Fault(Reason.INVALID_PARAMETERS, fault) for fault in faults]
@@ -72,8 +70,9 @@ def executor_name(entry: TypeEntry) -> str:
     return built_in.name if built_in else ""
 
 
-def type_fault(spec: ActionTypeSpec, built_ins: BuiltIns) -> Fault | None:
+def type_fault(entry: TypeEntry, built_ins: BuiltIns) -> Fault | None:
     """Why an action type is not Ready."""
+    spec = entry.type.spec
     unknown = next(unknown_fields(spec, "spec"), None)
     if unknown:
         return Fault(Reason.UNKNOWN_FIELD, f"{unknown}: is not a field of ActionType; remove it")
@@ -90,7 +89,7 @@ def type_fault(spec: ActionTypeSpec, built_ins: BuiltIns) -> Fault | None:
             f"spec.executor.builtIn.version: this operator has {built_in.name} in version {version}, not "
             f"{built_in.version}; apply the catalogue that came with it",
         )
-    broken = schema_fault(spec.parameters)
+    broken = entry.parameters.fault
     return Fault(Reason.INVALID_PARAMETERS, broken) if broken else None
 
 

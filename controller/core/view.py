@@ -14,6 +14,7 @@ from controller.api.policy import ActionPolicy
 from controller.api.proposal import ActionProposal, Attempt, LifecycleSpec
 from controller.api.workflow import ActionWorkflow, Step
 from controller.core.attempt_report import Report
+from controller.core.parameters import ParameterSchema
 from controller.core.policy import EffectivePolicy, PolicySubject, effective
 from controller.core.ports import Json, PreviewResult
 from controller.core.settings import Settings
@@ -49,11 +50,16 @@ class BuiltIns(Protocol):
 
 @dataclass(frozen=True)
 class TypeEntry:
-    """An ActionType of the cluster's catalogue with its raw spec and digest."""
+    """An ActionType of the cluster's catalogue with its raw spec and digest. Made once for each version of the type."""
 
     type: ActionType
     raw_spec: Json
     digest: str
+
+    @cached_property
+    def parameters(self) -> ParameterSchema:
+        """Its parameter schema, ready for use."""
+        return ParameterSchema(self.type.spec.parameters)
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,8 @@ def _go_on(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
     if all(step.outcome for step in plan.steps):
         return Decision(_end(view, status, now))
     running = [step for step in plan.steps if started(step) and step.outcome is None]
-    until = end_of(view.workflow)
+    end = end_of(view.workflow)
+    until = end if now < end else None  # past it, the steps that still run end by themselves
     standing = blocked(plan.block) if plan.block and not running else _progress(plan.steps, running)
     return Decision(waiting(old, status, standing, _moment(view, now)), wake_at=until)
 

@@ -52,7 +52,7 @@ class DeclaredReconciler:
     async def _type(self, key: Key) -> None:
         entry = self._declarations.types.get(key.name)
         if entry:
-            status = type_status(entry.type, entry.digest, self._built_ins, self._clock())
+            status = type_status(entry, self._built_ins, self._clock())
             await self._write(
                 TYPES, key.name, entry.type.metadata.resource_version, entry.type.status.wire(), status.wire()
             )

@@ -64,6 +64,7 @@ class DelayQueue(Generic[K]):
                 key = self._ready.popleft()
                 self._queued.discard(key)
                 self._working.add(key)
+                await asyncio.sleep(0)  # a long row of due keys must not keep everything else from running
                 return key
             self._changed.clear()
             await self._sleep()

@@ -2,7 +2,7 @@
 
 import logging
 import random
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -20,6 +20,7 @@ from controller.runtime.declared import DeclaredReconciler
 from controller.runtime.intake import Intake
 from controller.runtime.metrics import Metrics
 from controller.runtime.outage import Outage
+from controller.runtime.outcome import Handled
 from controller.runtime.proposals import ProposalReconciler
 from controller.runtime.queue import DelayQueue
 from controller.runtime.recorder import Recorder
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 
 FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 60.0
+SHORTEST_PAUSE_SECONDS = 0.01
 _RESOURCES = {resource.plural: resource for resource in LIVING}
 
 
@@ -97,11 +99,17 @@ class Worker:
             return
         reconciler = self._proposals if key.plural == PROPOSALS.plural else self._workflows
         handled = await reconciler.reconcile(key, raw)
-        self._queue.wake(key, handled.wake_at)
+        self._queue.wake(key, self._not_at_once(handled, raw))
         if handled.stored is not None and handled.stored is not raw:
             self._intake.written(key, handled.stored)
         if handled.again:
             self._queue.add(key)
+
+    def _not_at_once(self, handled: Handled, before: Json) -> datetime | None:
+        """The wake-up; a decision that changed nothing and wants to be asked at once again would never let go."""
+        if handled.wake_at is None or handled.stored is not before:
+            return handled.wake_at
+        return max(handled.wake_at, self._clock() + timedelta(seconds=SHORTEST_PAUSE_SECONDS))
 
     async def _read_again(self, key: Key) -> None:
         raw = await self._api.get(_RESOURCES[key.plural], key.name, namespace=key.namespace)

@@ -1,0 +1,172 @@
+"""A control plane of its own for each figure, with the operator's CRDs, catalogue and rights installed."""
+
+import asyncio
+import contextlib
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import objects
+from bench.audit import AuditLog
+from bench.loader import Call, Loader, Refused, loading
+from bench.objects import API, OPERATOR
+from bench.outcomes import outcomes
+from bench.process import ROOT, Program
+from localcluster.controlplane import ControlPlane
+from localcluster.kubeconfig import Access
+
+OPERATOR_USER = f"system:serviceaccount:{OPERATOR}:{OPERATOR}"
+LEADS = "this process leads"
+RAW_OBJECTS = 100
+RAW_NAMESPACE = "raw"
+_RAM_DISK = Path("/dev/shm")  # noqa: S108  named so by Linux
+
+
+@dataclass
+class Lab:
+    """What a figure works with."""
+
+    cluster: ControlPlane
+    folder: Path
+    loader: Loader
+    audit: AuditLog
+    say: Callable[[str], None]
+    _raw_status: objects.Json = field(default_factory=dict)
+    _starts: int = 0
+
+    async def namespace(self, name: str) -> None:
+        """Makes a namespace in which the operator may act."""
+        await self._namespace(name)
+        for path, body in objects.runner(name):
+            await self.loader.send(Call.create(path, body))
+
+    async def targets(self, namespace: str, names: Iterable[str]) -> None:
+        """Makes Deployments whose status says already that the wanted replicas are ready."""
+        names = list(names)
+        await self.loader.send_all(
+            Call.create(objects.deployments(namespace), objects.deployment(name)) for name in names
+        )
+        await self.loader.send_all(
+            Call.patch(objects.deployments(namespace, name, "status"), objects.already_ready()) for name in names
+        )
+
+    async def propose(self, namespace: str, manifests: Iterable[objects.Json]) -> float:
+        """Creates proposals as fast as they are taken; the seconds it took."""
+        where = objects.path(namespace, objects.PROPOSALS)
+        return await self.loader.send_all(Call.create(where, manifest) for manifest in manifests)
+
+    def operator(self, namespace: str | None = None, *options: str) -> Program:
+        """The operator as a process of its own, with its ServiceAccount's rights."""
+        self._starts += 1
+        scope = ("--namespace", namespace) if namespace else ()
+        return Program(
+            ["-m", "controller.operator.main", "run", "--kubeconfig", str(self._operator_kubeconfig()),
+             "--lease-namespace", OPERATOR, "--identity", "bench", *scope, *options],
+            self.folder / f"operator-{self._starts}.log",
+            ready=LEADS,
+        )  # fmt: skip
+
+    async def baseline(self, namespace: str) -> Program:
+        """The plain kopf operator of `bench/baseline.py`."""
+        kubeconfig = self.folder / "baseline.kubeconfig"
+        if not kubeconfig.exists():
+            for path, body in objects.administrator("baseline", OPERATOR):
+                await self.loader.send(Call.create(path, body))
+            self.cluster.service_account_kubeconfig(OPERATOR, "baseline", kubeconfig)
+        self._starts += 1
+        return Program(
+            ["-m", "kopf", "run", "--standalone", "--namespace", namespace, str(ROOT / "bench" / "baseline.py")],
+            self.folder / f"baseline-{self._starts}.log",
+            ready="Serving is ready",
+            environment={"KUBECONFIG": str(kubeconfig)},
+        )
+
+    async def prepare_raw(self) -> None:
+        """Learns from one real action how large our objects and patches are, and makes objects to patch like that."""
+        namespace = "warm-up"
+        await self.namespace(namespace)
+        await self.targets(namespace, ["one"])
+        async with outcomes(self.loader, namespace) as finished:
+            with self.operator(namespace) as operator:
+                await self.propose(namespace, [objects.scale("one")])
+                await operator.wait_until_ready()
+                await finished.wait({"one"}, 30)
+        done = await self.loader.send(Call("GET", objects.path(namespace, objects.PROPOSALS, "one")))
+        self._raw_status = {
+            name: value for name, value in done["status"].items() if name not in ("outcome", "completedAt")
+        } | {"phase": "Running"}
+        await self._namespace(RAW_NAMESPACE)
+        await self.propose(RAW_NAMESPACE, (objects.scale(f"raw-{n}") for n in range(RAW_OBJECTS)))
+        await self.raw_rate(seconds=1.0)
+
+    async def raw_rate(self, seconds: float = 3.0) -> float:
+        """W_raw: status merge patches a second of a bare loader, with objects and patches of our size."""
+        paths = [objects.path(RAW_NAMESPACE, objects.PROPOSALS, f"raw-{n}", "status") for n in range(RAW_OBJECTS)]
+        until = time.perf_counter() + seconds
+        sent = 0
+
+        def calls() -> Iterable[Call]:
+            nonlocal sent
+            while time.perf_counter() < until:
+                yield Call.patch(paths[sent % RAW_OBJECTS], self._raw_patch(sent))
+                sent += 1
+
+        took = await self.loader.send_all(calls())
+        return sent / took
+
+    def _raw_patch(self, serial: int) -> objects.Json:
+        """As large as the patch of a claim: all of the status; the message changes."""
+        return {"status": self._raw_status | {"message": f"benchmark {serial}"}}
+
+    async def _namespace(self, name: str) -> None:
+        body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        await self.loader.send(Call.create("/api/v1/namespaces", body))
+
+    def _operator_kubeconfig(self) -> Path:
+        path = self.folder / "operator.kubeconfig"
+        if not path.exists():
+            self.cluster.service_account_kubeconfig(OPERATOR, OPERATOR, path, lifetime_seconds=36_000)
+        return path
+
+
+@asynccontextmanager
+async def lab(say: Callable[[str], None]) -> AsyncIterator[Lab]:
+    """A control plane without flow control, with everything installed; gone when it is left."""
+    home = _RAM_DISK if _RAM_DISK.is_dir() else None
+    folder = Path(tempfile.mkdtemp(prefix="action-operator-bench-", dir=home))
+    try:
+        with ControlPlane.start(folder / "cluster", api_only=True, load=True) as cluster:
+            _install(cluster)
+            async with loading(Access.read(cluster.kubeconfig)) as loader:
+                await loader.send(Call.create(f"/apis/{API}/actionpolicies", objects.policy()))
+                await _served(loader)
+                yield Lab(cluster, folder, loader, AuditLog(cluster.audit_log), say)
+    finally:
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder)
+
+
+async def _served(loader: Loader) -> None:
+    """Until the API server can watch the new kinds: for a moment it answers 429, "storage is (re)initializing"."""
+    for plural in (objects.PROPOSALS, objects.WORKFLOWS):
+        for _ in range(200):
+            try:
+                async with loader.watch(f"/apis/{API}/{plural}?watch=1&timeoutSeconds=1"):
+                    break
+            except Refused:
+                await asyncio.sleep(0.05)
+
+
+def _install(cluster: ControlPlane) -> None:
+    """CRDs, catalogue and RBAC, as a user installs them."""
+    kubectl = [cluster.kubectl, "--kubeconfig", cluster.kubeconfig]
+    crds, catalogue, rights = ROOT / "crds", ROOT / "catalog", ROOT / "config" / "rbac" / "operator.yaml"
+    subprocess.run([*kubectl, "apply", "--server-side", "-f", crds], check=True, capture_output=True)
+    wait = ["wait", "--for=condition=Established", "--timeout=30s", "-f", crds]
+    subprocess.run([*kubectl, *wait], check=True, capture_output=True)
+    subprocess.run([*kubectl, "apply", "--server-side", "-f", catalogue, "-f", rights], check=True, capture_output=True)

@@ -1,0 +1,95 @@
+"""Installs Action Operator into a local control plane, as an administrator would by hand. Shared by demo and playground.
+
+The operator gets the token of its own ServiceAccount and nothing more: what it can do is what config/rbac/operator.yaml
+says.
+"""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from localcluster.controlplane import ControlPlane
+
+ROOT = Path(__file__).resolve().parent.parent
+EXAMPLES = ROOT / "examples"
+NODES = 2
+"""Played nodes: one can be cordoned and the other still runs Jobs."""
+HOOK_PORT = 18780
+"""Where examples/proposals/http-hook.yaml sends its request."""
+HOOK_FAILURES = (503, 429)
+"""What the target answers first: an answer that proves nothing, then one that proves that nothing was done."""
+READY_SECONDS = 60.0
+LEADS = "this process leads"
+
+
+class NotInstalled(Exception):
+    """It could not be installed or started; the text says why."""
+
+
+@dataclass(frozen=True)
+class Kubectl:
+    """kubectl as one user. `cache`: its discovery cache, so that the one of the user's own clusters stays as it is."""
+
+    program: Path
+    kubeconfig: Path
+    cache: Path
+
+    def __call__(self, *arguments: str | Path, text: str | None = None) -> str:
+        """Its output. Raises NotInstalled with what it said on failure."""
+        done = subprocess.run(
+            [self.program, "--kubeconfig", self.kubeconfig, *arguments],
+            input=text, capture_output=True, text=True, check=False, timeout=120,
+            env=os.environ | {"KUBECACHEDIR": str(self.cache)},
+        )  # fmt: skip
+        if done.returncode:
+            raise NotInstalled(f"kubectl {' '.join(map(str, arguments))}:\n{done.stderr.strip()}")
+        return done.stdout
+
+
+def kubectl_of(cluster: ControlPlane, user: str | None = None) -> Kubectl:
+    """kubectl as the administrator, or as one of the control plane's other users."""
+    kubeconfig = cluster.kubeconfig_of(user) if user else cluster.kubeconfig
+    return Kubectl(cluster.kubectl, kubeconfig, cluster.directory / "kubectl-cache")
+
+
+def install(cluster: ControlPlane, examples: Sequence[str]) -> None:
+    """CRDs, catalogue, RBAC, and folders of examples. Raises NotInstalled."""
+    kubectl = kubectl_of(cluster)
+    crds = ROOT / "crds"
+    kubectl("apply", "--server-side", "-f", crds)
+    kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
+    rbac = ROOT / "config" / "rbac"
+    kubectl(
+        "apply", "--server-side",
+        "-f", ROOT / "catalog", "-f", rbac / "operator.yaml", "-f", rbac / "roles.yaml",
+    )  # fmt: skip
+    for folder in examples:
+        kubectl("apply", "-f", EXAMPLES / folder)
+
+
+def operator_command(cluster: ControlPlane, *options: str, token_seconds: int = 3600) -> list[str]:
+    """How to start the operator, with a fresh token of its ServiceAccount."""
+    kubeconfig = cluster.directory / "operator.kubeconfig"
+    cluster.service_account_kubeconfig(
+        "action-operator", "action-operator", kubeconfig, lifetime_seconds=token_seconds
+    )
+    return [sys.executable, "-m", "controller.operator.main", "run", "--kubeconfig", str(kubeconfig), *options]
+
+
+def wait_until_it_leads(log: Path, ended: Callable[[], bool], *, since: int = 0) -> None:
+    """Returns once the operator works. Raises NotInstalled with the end of its log."""
+    deadline = time.monotonic() + READY_SECONDS
+    while time.monotonic() < deadline and not ended():
+        if LEADS in log.read_bytes()[since:].decode(errors="replace"):
+            return
+        time.sleep(0.05)
+    raise NotInstalled(f"the operator does not start; the end of its log:\n{end_of(log)}")
+
+
+def end_of(log: Path, lines: int = 15) -> str:
+    """The last lines of a log."""
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(no log)"

@@ -1,0 +1,83 @@
+"""What the demo prints: scenes, commands, what happened, what was found. At most 100 columns wide.
+
+On a terminal the line that says what is going on now is overwritten; elsewhere only lasting lines are printed.
+"""
+
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+WIDTH = 100
+_INDENT = "   "
+
+Live = Callable[[str], None]
+
+
+class Narrator:
+    """Prints to standard output."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, markup=False, emoji=False)
+        self.console.width = min(WIDTH, self.console.width) if self.console.is_terminal else WIDTH
+        self._scenes = 0
+
+    @property
+    def scenes(self) -> int:
+        return self._scenes
+
+    def title(self, text: str) -> None:
+        self.console.print(Text(text, style="bold"))
+
+    def scene(self, title: str) -> None:
+        self._scenes += 1
+        self.console.print()
+        self.console.print(Text(f"{self._scenes}  {title}", style="bold cyan"))
+
+    def command(self, text: str) -> None:
+        self.console.print(Text(f"{_INDENT}$ {text}", style="bold"))
+
+    def text(self, text: str, style: str = "dim") -> None:
+        for line in textwrap.wrap(text, self.console.width - len(_INDENT)):
+            self.console.print(Text(_INDENT + line, style=style))
+
+    def event(self, time: str, what: str, message: str, style: str = "") -> None:
+        """One transition, its message hanging beside it."""
+        head = f"{_INDENT}{time}  {what:<16}  "
+        lines = textwrap.wrap(message, self.console.width - len(head)) or [""]
+        for number, line in enumerate(lines):
+            text = Text(head if number == 0 else " " * len(head), style=style)
+            self.console.print(text.append(line, style="dim" if number or not style else ""))
+
+    def found(self, text: str) -> None:
+        """Something that is as it should be."""
+        lines = textwrap.wrap(text, self.console.width - len(_INDENT) - 2)
+        for number, line in enumerate(lines):
+            mark = Text(f"{_INDENT}✓ " if number == 0 else f"{_INDENT}  ", style="green")
+            self.console.print(mark.append(line, style="default"))
+
+    def failed(self, text: str) -> None:
+        self.console.print()
+        for number, line in enumerate(text.splitlines()):
+            self.console.print(Text(("✗ " if number == 0 else "  ") + line, style="red"))
+
+    def table(self, columns: Sequence[str], groups: Sequence[Sequence[Sequence[str]]]) -> None:
+        """Rows in groups with a line between them."""
+        table = Table(*columns, box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+        for group in groups:
+            for row in group:
+                table.add_row(*row, end_section=row is group[-1])
+        self.console.print(table)
+
+    @contextmanager
+    def live(self, text: str) -> Iterator[Live]:
+        """A line that says what is going on, gone at the end."""
+        if not self.console.is_terminal:
+            yield lambda _: None
+            return
+        with self.console.status(Text(text)) as status:
+            yield lambda now: status.update(Text(now))

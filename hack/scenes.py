@@ -1,0 +1,169 @@
+"""The scenes of the demo. Each applies a file of examples/, shows what becomes of it, and checks it from outside."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from hack.stage import API, Json, NotAsSaid, Stage, Thing, clock
+
+Scene = Callable[[Stage], None]
+
+
+def scale(stage: Stage) -> None:
+    """Scale a Deployment, and put it back"""
+    before = _replicas(stage)
+    thing = stage.apply("proposals/scale.yaml")
+    status = stage.follow(thing)
+    change = status["preview"]["changes"][0]
+    stage.as_said((change["before"], change["after"]) == (2, 6), f"the dry run had said: {_said(change)}")
+    stage.as_said(
+        (before, _replicas(stage)) == ("2/2", "6/6") and status["outcome"] == "Succeeded",
+        f"{status['outcome']} in {_took(status)}: replicas ready {before} before, {_replicas(stage)} now",
+    )
+    undo = stage.undo(thing)
+    status = stage.follow(undo)
+    stage.as_said(
+        status["outcome"] == "Succeeded" and _replicas(stage) == "2/2",
+        f"{status['outcome']} in {_took(status)}: replicas ready {_replicas(stage)} again",
+    )
+
+
+def flaky_hook(stage: Stage) -> None:
+    """Call an HTTP hook that fails twice and then works"""
+    announced: list[str] = []
+
+    def note(status: Json) -> None:
+        due = status.get("nextRetryAt")
+        if due and due not in announced:
+            announced.append(due)
+
+    thing = stage.apply("proposals/http-hook.yaml")
+    status = stage.follow(thing, meanwhile=note)
+    attempts, seen = status["attempts"], stage.hook.seen("/pools/checkout")
+    results = [attempt["result"] for attempt in attempts]
+    stage.as_said(
+        status["outcome"] == "Succeeded" and results == ["Unknown", "NotDone", "Succeeded"],
+        f"{status['outcome']} after {len(attempts)} attempts, retryCount {status['retryCount']}: {', '.join(results)}",
+        f"outcome {status['outcome']}, attempts {results}",
+    )
+    late = [
+        (datetime.fromisoformat(attempt["startedAt"]) - datetime.fromisoformat(due)).total_seconds()
+        for attempt, due in zip(attempts[1:], announced, strict=False)
+    ]
+    stage.as_said(
+        len(announced) == 2 and all(0 <= seconds < 1 for seconds in late),
+        f"both retries started at the announced nextRetryAt ({', '.join(map(clock, announced))})",
+        f"retries were announced for {announced} and started {late} s after that",
+    )
+    stage.as_said(
+        len(seen) == 3 and len({request.key for request in seen}) == 1,
+        f"the target got {len(seen)} requests, all with the same Idempotency-Key",
+        f"the target got {seen}",
+    )
+
+
+def node_maintenance(stage: Stage) -> None:
+    """Run a workflow: cordon a node, run a Job, uncordon it"""
+    cordoned: list[bool] = [stage.unschedulable("node-1")]
+
+    def look(_: Json) -> None:
+        now = stage.unschedulable("node-1")
+        if now != cordoned[-1]:
+            cordoned.append(now)
+
+    thing = stage.apply("workflows/node-maintenance.yaml")
+    status = stage.follow(thing, meanwhile=look)
+    look(status)
+    stage.as_said(
+        status["outcome"] == "Succeeded" and [step["outcome"] for step in status["steps"]] == ["Succeeded"] * 3,
+        f"{status['outcome']} in {_took(status)}: {status['progress']} steps, each a proposal of its own",
+    )
+    stage.as_said(
+        cordoned == [False, True, False], "node-1 was closed to new pods meanwhile, and is open again",
+        f"spec.unschedulable of node-1 was, in order: {cordoned}",
+    )  # fmt: skip
+    proposal = stage.get(f"{API}/namespaces/shop/actionproposals/{status['steps'][1]['proposal']}")
+    job = stage.get(f"/apis/batch/v1/namespaces/shop/jobs/{proposal['status']['outputs']['job']}")
+    stage.as_said(job["status"].get("succeeded") == 1, f"Job {job['metadata']['name']} ran once and is complete")
+
+
+def refused(stage: Stage) -> None:
+    """Refuse what is wrong, every fault named"""
+    status = stage.follow(stage.apply("proposals/bad-parameters.yaml"))
+    validated = next(c for c in status["conditions"] if c["type"] == "Validated")
+    paths = ("parameters.kind", "parameters.name", "parameters.replicas", "parameters.force")
+    stage.as_said(
+        status["outcome"] == "Failed" and all(path in validated["message"] for path in paths),
+        f"outcome {status['outcome']}, condition Validated={validated['status']} ({validated['reason']}): "
+        f"all {len(paths)} faults are named",
+        f"Validated says: {validated['message']}",
+    )
+    stage.as_said("attempts" not in status, "no attempt was made")
+
+
+def observed(stage: Stage) -> None:
+    """Only observe where no policy says Execute"""
+    before = stage.deployment("staging")["metadata"]["generation"]
+    status = stage.follow(stage.apply("staging/2-restart.yaml"))
+    change = status["preview"]["changes"][0]
+    stage.as_said(status["outcome"] == "Observed", f"outcome {status['outcome']}; it would have {_would(change)}")
+    after = stage.deployment("staging")["metadata"]["generation"]
+    stage.as_said(after == before, "Deployment staging/checkout is as it was")
+
+
+def audit_trail(stage: Stage) -> None:
+    """Read the audit trail"""
+    records = stage.audit()
+    stage.narrator.text(
+        "From the JSON log that the operator writes to standard output. `unverified`: in this version nothing proves "
+        "yet who asked."
+    )
+    groups = [[_row(record, thing) for record in records if record["subject"] == thing.subject] for thing in stage.things]
+    for group in groups:
+        for row in group[1:]:
+            row[0] = ""
+    stage.narrator.table(["Object", "Time (UTC)", "Transition", "Actor", "Attempt"], groups)
+    for thing in stage.things:
+        history = stage.get(thing.path)["status"]["history"]
+        told = [(r["data"]["n"], r["data"]["reason"]) for r in records if r["subject"] == thing.subject]
+        stage.as_said(
+            told == [(entry["n"], entry["reason"]) for entry in history],
+            "", f"{thing.subject}: the audit log says {told}, its history {history}",
+        )  # fmt: skip
+    shown = sum(map(len, groups))
+    stage.as_said(
+        len({record["id"] for record in records}) == len(records) > shown,
+        f"{len(records)} records: the {shown} above, which match the objects' histories, and those of workflow steps",
+    )
+
+
+SCENES: tuple[Scene, ...] = (scale, flaky_hook, node_maintenance, refused, observed, audit_trail)
+
+
+def _replicas(stage: Stage) -> str:
+    deployment = stage.deployment()
+    return f"{deployment['status'].get('readyReplicas', 0)}/{deployment['spec']['replicas']}"
+
+
+def _said(change: Json) -> str:
+    return f"{change['target']} {change['path']} {change['before']} → {change['after']}"
+
+
+def _would(change: Json) -> str:
+    return f"set {change['path']} of {change['target']} to the {change['after']}"
+
+
+def _took(status: Json) -> str:
+    begun, ended = (datetime.fromisoformat(status[name]) for name in ("startedAt", "completedAt"))
+    return f"{(ended - begun).total_seconds():.1f} s"
+
+
+def _row(record: Json, thing: Thing) -> list[str]:
+    data = record["data"]
+    attempt = data.get("attempt")
+    told = ""
+    if attempt:
+        told = f"{attempt['number']}" + (f" {attempt['result']}" if attempt.get("result") else "")
+    return [f"{thing.namespace}/{thing.name}", clock(record["time"]), data["reason"], data["actor"], told]
+
+
+__all__ = ["SCENES", "NotAsSaid", "Scene"]
