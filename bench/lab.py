@@ -95,7 +95,7 @@ class Lab:
             with self.operator(namespace) as operator:
                 await self.propose(namespace, [objects.scale("one")])
                 await operator.wait_until_ready()
-                await finished.wait({"one"}, 30)
+                await finished.wait({"one"}, operator)
         done = await self.loader.send(Call("GET", objects.path(namespace, objects.PROPOSALS, "one")))
         self._raw_status = {
             name: value for name, value in done["status"].items() if name not in ("outcome", "completedAt")

@@ -8,6 +8,10 @@ from contextlib import asynccontextmanager
 
 from bench.loader import Loader
 from bench.objects import PROPOSALS, path
+from bench.process import Program
+
+STUCK_SECONDS = 150.0
+"""More than the 60 s after which kopf tries a handler again that failed."""
 
 _FINISHED = "fieldSelector=status.outcome%21%3D"
 
@@ -26,7 +30,7 @@ class Outcomes:
             self.counts[outcome] += 1
             self._changed.set()
 
-    async def wait(self, names: set[str], seconds: float) -> None:
+    async def wait(self, names: set[str], program: Program, seconds: float = STUCK_SECONDS) -> None:
         """Until all have finished. Raises RuntimeError after that time without any that finishes."""
         while not names <= self.seen.keys():
             self._changed.clear()
@@ -35,7 +39,7 @@ class Outcomes:
                     await self._changed.wait()
             except TimeoutError:
                 missing = sorted(names - self.seen.keys())
-                raise RuntimeError(f"{len(missing)} objects do not finish, such as {missing[:3]}") from None
+                raise RuntimeError(f"{len(missing)} objects do not finish, such as {missing[:3]}:\n{program.complaints()}") from None
 
 
 @asynccontextmanager
@@ -43,17 +47,23 @@ async def outcomes(loader: Loader, namespace: str, plural: str = PROPOSALS) -> A
     """What finishes in the namespace from now on, while it is open."""
     found = Outcomes()
     watched = path(namespace, plural) + f"?watch=1&timeoutSeconds=3600&{_FINISHED}"
-    async with loader.watch(watched) as events:
+    opened = asyncio.Event()
 
-        async def follow() -> None:
-            async for event in events:
-                if event["type"] in ("ADDED", "MODIFIED"):
-                    raw = event["object"]
-                    found.add(raw["metadata"]["name"], raw["status"]["outcome"])
+    async def follow() -> None:
+        # Without a resource version a watch begins with all that is there, so nothing is missed when one ends: the
+        # API server ends those of a new kind a minute after its start.
+        while True:
+            async with loader.watch(watched) as events:
+                opened.set()
+                async for event in events:
+                    if event["type"] in ("ADDED", "MODIFIED"):
+                        raw = event["object"]
+                        found.add(raw["metadata"]["name"], raw["status"]["outcome"])
 
-        task = asyncio.create_task(follow())
-        try:
-            yield found
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+    task = asyncio.create_task(follow())
+    try:
+        await opened.wait()
+        yield found
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

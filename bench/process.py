@@ -73,6 +73,11 @@ class Program:
         pages = int(Path(f"/proc/{self._pid}/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
+    def complaints(self) -> str:
+        """The last warnings and errors of its log."""
+        lines = self._log.read_text().splitlines()
+        return "\n".join([line for line in lines if "WARNING" in line or "ERROR" in line or "Error" in line][-8:])
+
     async def calm(self, *, seconds: float = 1.0, within: float = 300.0) -> None:
         """Until it used less than 3 % of a core for `seconds`."""
         deadline = time.monotonic() + within

@@ -17,7 +17,7 @@ _TICK_SECONDS = 0.05
 
 
 class Background:
-    """One process by name in `folder`: `NAME.pid` (its lock and id), `NAME.log`, and, if asked for, its output apart."""
+    """One process by name in `folder`: `NAME.pid` (lock and id), `NAME.log`, and `output` if that is to be apart."""
 
     def __init__(self, folder: Path, name: str, *, output: str | None = None) -> None:
         self.name = name
@@ -25,8 +25,7 @@ class Background:
         self.output = folder / output if output else self.log
         self._pid = folder / f"{name}.pid"
 
-    @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         descriptor = self._lock()
         if descriptor is None:
             return True
@@ -51,11 +50,11 @@ class Background:
 
     def stop(self) -> bool:
         """Asks it to end, after STOP_SECONDS makes it end; returns when it is gone. False if it did not run."""
-        if not self.running:
+        if not self.is_running():
             return False
         pid, begun = int(self._pid.read_text()), time.monotonic()
         os.kill(pid, signal.SIGTERM)
-        while self.running:
+        while self.is_running():
             if time.monotonic() - begun > STOP_SECONDS:
                 os.kill(pid, signal.SIGKILL)
             time.sleep(_TICK_SECONDS)

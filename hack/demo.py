@@ -38,7 +38,8 @@ def main() -> int:
         narrator.failed("interrupted; nothing is left running")
         return INTERRUPTED
     narrator.console.print()
-    narrator.title(f"All {narrator.scenes} scenes went as said, in {time.monotonic() - begun:.0f} s; nothing is left running.")
+    seconds = time.monotonic() - begun
+    narrator.title(f"All {narrator.scenes} scenes went as said, in {seconds:.0f} s; nothing is left running.")
     narrator.text("Next: `make up` leaves a cluster and the operator running for you to try; then README.md, docs/.")
     return 0
 

@@ -110,7 +110,7 @@ def main() -> None:
     """Serve until SIGTERM or Ctrl-C."""
     parser = argparse.ArgumentParser(description="A target for http-request actions on loopback.")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--first-answers", type=int, nargs="*", default=[], help="statuses that each path answers first")
+    parser.add_argument("--first-answers", type=int, nargs="*", default=[], help="what each path answers first")
     arguments = parser.parse_args()
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,10 +1,11 @@
-"""Installs Action Operator into a local control plane, as an administrator would by hand. Shared by demo and playground.
+"""Installs Action Operator into a local control plane as an administrator would. Shared by demo and playground.
 
 The operator gets the token of its own ServiceAccount and nothing more: what it can do is what config/rbac/operator.yaml
 says.
 """
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -74,9 +75,7 @@ def install(cluster: ControlPlane, examples: Sequence[str]) -> None:
 def operator_command(cluster: ControlPlane, *options: str, token_seconds: int = 3600) -> list[str]:
     """How to start the operator, with a fresh token of its ServiceAccount."""
     kubeconfig = cluster.directory / "operator.kubeconfig"
-    cluster.service_account_kubeconfig(
-        "action-operator", "action-operator", kubeconfig, lifetime_seconds=token_seconds
-    )
+    cluster.service_account_kubeconfig("action-operator", "action-operator", kubeconfig, lifetime_seconds=token_seconds)
     return [sys.executable, "-m", "controller.operator.main", "run", "--kubeconfig", str(kubeconfig), *options]
 
 
@@ -93,3 +92,14 @@ def wait_until_it_leads(log: Path, ended: Callable[[], bool], *, since: int = 0)
 def end_of(log: Path, lines: int = 15) -> str:
     """The last lines of a log."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:]) if log.exists() else "(no log)"
+
+
+def is_free(port: int) -> bool:
+    """Whether nobody listens there on loopback."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

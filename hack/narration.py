@@ -7,9 +7,7 @@ import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 WIDTH = 100
@@ -66,12 +64,19 @@ class Narrator:
             self.console.print(Text(("✗ " if number == 0 else "  ") + line, style="red"))
 
     def table(self, columns: Sequence[str], groups: Sequence[Sequence[Sequence[str]]]) -> None:
-        """Rows in groups with a line between them."""
-        table = Table(*columns, box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+        """Rows in groups with an empty line after each."""
+        rows = [columns, *(row for group in groups for row in group)]
+        widths = [max(len(row[n]) for row in rows) for n in range(len(columns))]
+
+        def line(row: Sequence[str]) -> str:
+            cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            return f"{_INDENT}{cells}".rstrip()
+
+        self.console.print(Text(line(columns), style="bold underline"))
         for group in groups:
             for row in group:
-                table.add_row(*row, end_section=row is group[-1])
-        self.console.print(table)
+                self.console.print(Text(line(row)))
+            self.console.print()
 
     @contextmanager
     def live(self, text: str) -> Iterator[Live]:

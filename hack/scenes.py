@@ -6,6 +6,8 @@ from datetime import datetime
 from hack.stage import API, Json, NotAsSaid, Stage, Thing, clock
 
 Scene = Callable[[Stage], None]
+BEFORE_ATTEMPTS = ("Proposed", "Validated")
+"""Transitions that come before an attempt, though the first one may be written together with them."""
 
 
 def scale(stage: Stage) -> None:
@@ -104,8 +106,7 @@ def observed(stage: Stage) -> None:
     """Only observe where no policy says Execute"""
     before = stage.deployment("staging")["metadata"]["generation"]
     status = stage.follow(stage.apply("staging/2-restart.yaml"))
-    change = status["preview"]["changes"][0]
-    stage.as_said(status["outcome"] == "Observed", f"outcome {status['outcome']}; it would have {_would(change)}")
+    stage.as_said(status["outcome"] == "Observed", f"outcome Observed; preview: {status['preview']['summary']}")
     after = stage.deployment("staging")["metadata"]["generation"]
     stage.as_said(after == before, "Deployment staging/checkout is as it was")
 
@@ -117,10 +118,11 @@ def audit_trail(stage: Stage) -> None:
         "From the JSON log that the operator writes to standard output. `unverified`: in this version nothing proves "
         "yet who asked."
     )
-    groups = [[_row(record, thing) for record in records if record["subject"] == thing.subject] for thing in stage.things]
+    groups = [[_row(r, thing) for r in records if r["subject"] == thing.subject] for thing in stage.things]
     for group in groups:
         for row in group[1:]:
             row[0] = ""
+    stage.narrator.console.print()
     stage.narrator.table(["Object", "Time (UTC)", "Transition", "Actor", "Attempt"], groups)
     for thing in stage.things:
         history = stage.get(thing.path)["status"]["history"]
@@ -148,10 +150,6 @@ def _said(change: Json) -> str:
     return f"{change['target']} {change['path']} {change['before']} → {change['after']}"
 
 
-def _would(change: Json) -> str:
-    return f"set {change['path']} of {change['target']} to the {change['after']}"
-
-
 def _took(status: Json) -> str:
     begun, ended = (datetime.fromisoformat(status[name]) for name in ("startedAt", "completedAt"))
     return f"{(ended - begun).total_seconds():.1f} s"
@@ -161,7 +159,7 @@ def _row(record: Json, thing: Thing) -> list[str]:
     data = record["data"]
     attempt = data.get("attempt")
     told = ""
-    if attempt:
+    if attempt and data["reason"] not in BEFORE_ATTEMPTS:
         told = f"{attempt['number']}" + (f" {attempt['result']}" if attempt.get("result") else "")
     return [f"{thing.namespace}/{thing.name}", clock(record["time"]), data["reason"], data["actor"], told]
 

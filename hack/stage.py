@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ from hack.installation import (
     ROOT,
     end_of,
     install,
+    is_free,
     kubectl_of,
     operator_command,
     wait_until_it_leads,
@@ -122,7 +122,8 @@ class Stage:
 
     def get(self, path: str, *, user: str = "admin") -> Json:
         """The object at a path of the API."""
-        return json.loads(json.dumps(self.cluster.api(user).get(path)))
+        found: Json = json.loads(json.dumps(self.cluster.api(user).get(path)))
+        return found
 
     def wait_for(self, path: str, so: Callable[[Json], bool], what: str, live: Live, *, seconds: float = 30.0) -> Json:
         """The object once `so` is true of it. Raises NotAsSaid after that time."""
@@ -189,14 +190,14 @@ def stage(folder: Path, narrator: Narrator) -> Iterator[Stage]:
             install(cluster, ["shop", "staging/1-namespace.yaml"])
             live("starting the operator")
             stack.enter_context(_operator(cluster, folder))
-            hook = stack.enter_context(hook_target(HOOK_PORT if _is_free(HOOK_PORT) else 0))
+            hook = stack.enter_context(hook_target(HOOK_PORT if is_free(HOOK_PORT) else 0))
             hook.first_answers = HOOK_FAILURES
             ready = Stage(cluster, folder, hook, narrator)
             _wait_until_checkout_is_ready(ready, live)
         kinds = ready.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]
         types = ready.get(f"{API}/actiontypes")["items"]
-        narrator.text(f"installed      {len(kinds)} kinds, {len(types)} action types, RBAC, namespaces shop and staging")
-        narrator.text("operator       a process of its own as ServiceAccount action-operator, without rights on workloads")
+        narrator.text(f"installed      {len(kinds)} kinds, {len(types)} action types, RBAC, namespaces shop, staging")
+        narrator.text("operator       runs as ServiceAccount action-operator, without any right on workloads")
         yield ready
 
 
@@ -217,7 +218,7 @@ def _operator(cluster: ControlPlane, folder: Path) -> Iterator[None]:
     with log.open("ab") as errors, (folder / "audit.jsonl").open("ab") as audit:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=audit, stderr=errors, cwd=ROOT,
-            start_new_session=True, preexec_fn=die_with_parent(),  # noqa: PLW1509  one thread only
+            start_new_session=True, preexec_fn=die_with_parent(),
         )  # fmt: skip
     try:
         wait_until_it_leads(log, lambda: process.poll() is not None)
@@ -231,16 +232,6 @@ def _operator(cluster: ControlPlane, folder: Path) -> Iterator[None]:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def standing(status: Json, now: datetime) -> str:

@@ -13,7 +13,6 @@ from bench.report import Result
 
 OURS, NAIVE, BURST = "ours", "naive", "burst"
 BASELINE_USER = "system:serviceaccount:action-operator:baseline"
-STUCK_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ async def _round(lab: Lab, program: Program, namespace: str, user: str, targets:
         await lab.propose(namespace, (objects.scale(name) for name in targets))
         with program:
             await program.wait_until_ready()
-            await finished.wait(set(targets), STUCK_SECONDS)
+            await finished.wait(set(targets), program)
             await program.calm(seconds=0.5)
             cpu = program.cpu_seconds() - program.ready_cpu
         _all_succeeded(finished.counts, len(targets))
@@ -87,7 +86,7 @@ async def _burst(lab: Lab, count: int) -> float:
             await program.calm()
             begun = time.time()
             created = await lab.propose(BURST, (objects.scale(name) for name in names))
-            await finished.wait(set(names), STUCK_SECONDS)
+            await finished.wait(set(names), program)
             await program.calm(seconds=0.5)
         _all_succeeded(finished.counts, count)
     writes = [r for r in lab.audit.since(mark, OPERATOR_USER) if r.changes and r.namespace == BURST]

@@ -108,6 +108,8 @@ class Reason(StrEnum):
     """The runner may not do what the action needs; the message names verb and resource."""
     PREVIEW_REFUSED = "PreviewRefused"
     """The API server refuses the change in its dry run."""
+    PREVIEW_UNAVAILABLE = "PreviewUnavailable"
+    """The dry run fails for a reason that may pass; it is asked for again."""
     # Approved
     NOT_REQUIRED = "NotRequired"
     # why it waits

@@ -1,5 +1,7 @@
 """cancel, suspend, resume, undo: commands that change something."""
 
+from collections.abc import Sequence
+
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
 from controller.cli.data import write
@@ -12,9 +14,11 @@ from controller.cli.screen import one_line
 from controller.cli.session import Run
 from controller.cli.table import UNREADABLE
 from controller.cli.watching import wait_for
+from controller.client.resources import PROPOSALS
 from controller.client.standing import phase_of
-from controller.client.undo import undo_request
+from controller.client.undo import can_undo, undo_request
 from controller.core.errors import Conflict
+from controller.core.steps import WORKFLOW_LABEL
 
 
 async def cancel(run: Run, name: str) -> Exit:
@@ -43,7 +47,7 @@ async def undo(
 ) -> Exit:
     item = await find(run.api, run.namespace, name)
     if isinstance(item.model, ActionWorkflow):
-        raise Refused(workflow_refusal(item.model))
+        raise Refused(workflow_refusal(item.model, await _steps_to_undo(run, item.model)))
     if item.model is None:
         raise Refused(f"{item.short}: {UNREADABLE}")
     request = undo_request(item.model, name=new_name, reason=reason)
@@ -62,16 +66,26 @@ async def undo(
     return await wait_for(run, proposed, timeout_seconds=None) if then_wait else Exit.OK
 
 
-def workflow_refusal(workflow: ActionWorkflow) -> str:
-    """Why a workflow is not undone as a whole, and the commands that do it step by step, newest first."""
-    ended = [
-        step for step in workflow.status.steps if step.outcome == "Succeeded" and step.proposal and step.completed_at
-    ]
-    newest_first = sorted(ended, key=lambda step: str(step.completed_at), reverse=True)
+async def _steps_to_undo(run: Run, workflow: ActionWorkflow) -> list[str]:
+    """The proposals of the workflow's steps that can be undone, the newest first."""
+    namespace = workflow.metadata.namespace
+    labelled = await run.api.list(
+        PROPOSALS, namespace=namespace, label_selector=f"{WORKFLOW_LABEL}={workflow.metadata.name}"
+    )
+    recorded = {step.uid for step in workflow.status.steps if step.uid}
+    items = [Item(ActionProposal, raw) for raw in labelled.items]
+    found = [item.model for item in items if item.uid in recorded and isinstance(item.model, ActionProposal)]
+    undoable = [model for model in found if can_undo(model)]
+    undoable.sort(key=lambda model: str(model.status.completed_at), reverse=True)
+    return [model.metadata.name for model in undoable]
+
+
+def workflow_refusal(workflow: ActionWorkflow, steps: Sequence[str]) -> str:
+    """Why a workflow is not undone as a whole, and the commands that do it step by step."""
     name, namespace = workflow.metadata.name, workflow.metadata.namespace
-    if not newest_first:
-        return f"aw/{name} has no step that succeeded, so there is nothing to undo"
-    commands = "; ".join(f"kubectl actions undo ap/{step.proposal} -n {namespace}" for step in newest_first)
+    if not steps:
+        return f"aw/{name}: none of its steps can be undone"
+    commands = "; ".join(f"kubectl actions undo ap/{step} -n {namespace}" for step in steps)
     return f"aw/{name}: a workflow is undone step by step, the newest first: {commands}"
 
 

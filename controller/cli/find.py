@@ -17,6 +17,7 @@ from controller.kube.api import Api
 
 BOTH: tuple[Kind, ...] = (ActionProposal, ActionWorkflow)
 _NEAR = 3
+_ALIKE = 0.75
 
 
 def _words(kind: Kind, plain: str) -> tuple[str, ...]:
@@ -74,7 +75,7 @@ def missing(ref: Ref, namespace: str, there: Sequence[Item]) -> str:
     line = f"there is no {what} {ref.name} in namespace {namespace}"
     same = [item.short for item in there if item.name == ref.name]
     by_name = {item.name: item.short for item in there}
-    near = same or [by_name[name] for name in get_close_matches(ref.name, by_name, _NEAR)]
+    near = same or [by_name[name] for name in get_close_matches(ref.name, by_name, _NEAR, cutoff=_ALIKE)]
     if near:
         return f"{line}; did you mean {', '.join(near)}?"
     return f"{line}; see kubectl actions list -A" if there else f"{line}, nor any other; see kubectl actions list -A"

@@ -15,7 +15,7 @@ from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow, Order, Step, StepStatus
 from controller.cli.items import SHORT, Model
 from controller.cli.screen import Grid, Lines, one_line, shown
-from controller.cli.table import STYLES, message, phase_text
+from controller.cli.table import STYLES, message, phase_text, retries
 from controller.cli.times import Clock, age, countdown, span, stamp, took
 from controller.client.errors import NothingToUndo
 from controller.client.standing import phase_of
@@ -193,7 +193,7 @@ def _step(step: Step, status: StepStatus, now: datetime, graph: bool) -> Sequenc
         shown(step.action),
         *((shown(", ".join(step.depends_on) or "-"),) if graph else ()),
         _step_state(status),
-        _step_retries(status, now),
+        retries(status, now),
         Text(took(status.started_at, status.completed_at)),
         shown(said),
     )
@@ -206,12 +206,6 @@ def _step_state(status: StepStatus) -> Text:
     if status.next_retry_at:
         return phase_text(Phase.RETRYING)
     return Text("started", "cyan") if status.uid else Text("waiting", "dim")
-
-
-def _step_retries(status: StepStatus, now: datetime) -> Text:
-    """`1, next in 42s`."""
-    due = status.next_retry_at if status.outcome is None else None
-    return Text(f"{status.retry_count or 0}" + (f", next {countdown(due, now)}" if due else ""))
 
 
 def _history(model: Model, most: int = 0) -> list[RenderableType]:

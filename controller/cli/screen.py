@@ -59,7 +59,7 @@ class Grid:
     """Columns as wide as their longest cell; the last one takes what is left.
 
     There it is cut off, or runs on for the terminal to break, or is wrapped under itself; where too little is left for
-    that, on lines of its own.
+    that, on lines of its own. The other columns are never cut.
     """
 
     def __init__(
@@ -80,8 +80,8 @@ class Grid:
                 start.append_text(cell).append(" " * (width - cell.cell_len + GAP))
             room = options.max_width - left
             if self._last is not Last.WRAP:
-                cut = self._last is Last.CUT and room > 0
-                yield _unwrapped(start.append_text(last), options.max_width if cut else None)
+                most = max(options.max_width, left) if self._last is Last.CUT else None
+                yield _unwrapped(start.append_text(last), most)
             elif room >= min(NARROWEST, widths[-1]):
                 yield from _wrapped(console, start, last, room)
             else:

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 from rich.text import Text
 
+from controller.api.common import LifecycleStatus
 from controller.api.names import Phase
 from controller.api.proposal import ActionProposal
+from controller.api.workflow import StepStatus
 from controller.cli.items import SHORT, Item, Model
 from controller.cli.screen import Grid, Last, one_line, shown
 from controller.cli.times import age, countdown
@@ -32,7 +34,7 @@ STYLES: dict[Phase, str] = {
 UNSEEN = timedelta(seconds=30)
 UNREADABLE = "written by a newer operator than this command; see it with -o yaml"
 
-_HEADER = ("NAME", "ACTION", "PHASE", "RETRIES", "NEXT RETRY", "AGE")
+_HEADER = ("NAME", "ACTION", "PHASE", "RETRIES", "AGE")
 _WIDE = ("OUTCOME", "MODE", "REQUESTED BY", "RUNNER", "TICKET")
 
 
@@ -45,6 +47,12 @@ def table(items: Sequence[Item], now: datetime, *, wide: bool = False, namespace
 
 def phase_text(phase: Phase) -> Text:
     return Text(str(phase), STYLES[phase])
+
+
+def retries(status: LifecycleStatus | StepStatus, now: datetime) -> Text:
+    """`1 (in 42s)`, in the form of kubectl's RESTARTS."""
+    due = status.next_retry_at if status.outcome is None else None
+    return Text(f"{status.retry_count or 0}" + (f" ({countdown(due, now)})" if due else ""))
 
 
 def action_of(model: Model) -> str:
@@ -75,8 +83,7 @@ def _row(item: Item, now: datetime, *, wide: bool, namespaces: bool) -> list[Tex
         name,
         shown(action_of(model)),
         phase_text(phase_of(model)),
-        Text(str(status.retry_count or 0)),
-        Text(countdown(status.next_retry_at if status.outcome is None else None, now)),
+        retries(status, now),
         Text(age(model.metadata.creation_timestamp, now)),
     ]
     if wide:

@@ -93,7 +93,10 @@ async def watch_all(run: Run, *, everywhere: bool, kind: KindChoice, live: bool)
         rows = table(items[-room:], now, namespaces=everywhere)
         return Group(older, rows) if len(items) > room else rows
 
-    await _watch(run, await look(), look, draw, until=lambda items: False)
+    first = await look()
+    if not first and not run.out.is_terminal:
+        run.note(nothing_there(kind, namespace, live=live))
+    await _watch(run, first, look, draw, until=lambda items: False)
     return Exit.OK
 
 

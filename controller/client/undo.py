@@ -60,6 +60,14 @@ def undo_request(proposal: ActionProposal, *, name: str | None = None, reason: s
     )
 
 
+def can_undo(proposal: ActionProposal) -> bool:
+    try:
+        undo_request(proposal)
+    except NothingToUndo:
+        return False
+    return True
+
+
 def undo_name(name: str) -> str:
     """`scale-checkout-undo`, cut to the longest name allowed."""
     return name[: MAX_NAME - len(_TAIL)].rstrip("-.") + _TAIL

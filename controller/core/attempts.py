@@ -40,7 +40,17 @@ def claim(
         deadline=min(now + timedelta(seconds=timeout_seconds), end),
         done_at=last.done_at if last and not _renews(last) else None,
     )
-    return (*attempts, attempt)[-MAX_ATTEMPTS_KEPT:]
+    return _trimmed((*attempts, attempt))
+
+
+def _trimmed(attempts: tuple[Attempt, ...]) -> tuple[Attempt, ...]:
+    """The newest ones; the only one that says that the effect may have been made is never dropped."""
+    if len(attempts) <= MAX_ATTEMPTS_KEPT:
+        return attempts
+    first, *rest = attempts
+    if any_unclear(attempts) and not any_unclear(rest):
+        return (first, *rest[1:])
+    return tuple(rest)
 
 
 def replace_last(attempts: Sequence[Attempt], **changes: object) -> tuple[Attempt, ...]:
@@ -59,7 +69,7 @@ def unclear(attempt: Attempt) -> bool:
 
 def any_unclear(attempts: Sequence[Attempt]) -> bool:
     """Whether the effect may have been made by any try of the operation that is under way."""
-    if not attempts or attempts[-1].done_at is not None:
+    if not attempts or attempts[-1].done_at is not None or _renews(attempts[-1]):
         return False
     return any(unclear(attempt) for attempt in attempts if attempt.operation == attempts[-1].operation)
 

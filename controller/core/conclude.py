@@ -54,7 +54,8 @@ def conclude(view: ProposalView, report: Report, now: datetime, chance: Chance) 
 
 def judge(attempt: Attempt, report: Report) -> Ending:
     """The ending that the table above gives, stops from outside included."""
-    match report.effect:
+    known = attempt.done_at is not None and report.effect in (Effect.NOT_DONE, Effect.UNCLEAR)
+    match Effect.DONE if known else report.effect:
         case Effect.DONE:
             return _judge_done(report)
         case Effect.NOT_DONE:
@@ -76,6 +77,8 @@ def _judge_done(report: Report) -> Ending:
         return Ending(AttemptResult.FAILED, Reason.EFFECT_MADE, message, Outcome.CANCELLED)
     if report.stop is Stop.HALTED:
         return Ending(AttemptResult.INTERRUPTED, Reason.HALTED, "halted while it was verified", counts=False)
+    if report.stop is Stop.CRASHED:
+        return Ending(AttemptResult.INTERRUPTED, Reason.OPERATOR_RESTARTED, report.message, counts=False)
     return Ending(AttemptResult.FAILED, Reason.NOT_VERIFIED, f"done, but not verified in time: {report.message}")
 
 
@@ -100,6 +103,8 @@ def _judge_unclear(attempt: Attempt, report: Report) -> Ending:
 
 def _record(status: ProposalStatus, attempt: Attempt, report: Report, ending: Ending) -> ProposalStatus:
     done_at = attempt.done_at or (report.done_at or report.at if report.effect is Effect.DONE else None)
+    if report.effect is Effect.FAILED:
+        done_at = None  # what was made has failed: a repeat makes it anew
     attempts = replace_last(
         status.attempts,
         finished_at=report.at,
@@ -117,7 +122,7 @@ def _retry_or_exhaust(
 ) -> ProposalStatus:
     count = (status.retry_count or 0) + 1
     status = status.model_copy(update={"retry_count": count})
-    retry = view.retry
+    retry = view.retry_under_way
     most = 1 if retry.retry_on == "Never" else retry.max_attempts
     if not should_retry(retry, count):
         message = f"attempt {count} of {most} failed and no more are left: {ending.message}"

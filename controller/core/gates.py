@@ -1,9 +1,10 @@
 """The gates before a claim. Each names what it refuses; the chain reads as the promise.
 
-The whole order, gates that come later in brackets: not a step of its workflow, cancelled, past a deadline, invalid,
+The whole order, gates that come later in brackets: cancelled, past a deadline, not a step of its workflow, invalid,
 policies that name different runners, without a preview, refused by the preview, observe only, [unapproved],
-[drifted], too early, suspended, leave lost, halted, a policy that asks for what is not carried out, [outside a window,
-in a freeze, over a limit, breaker open], with a preview from before. Every gate is checked again before each claim.
+[drifted], too early, suspended, leave lost, unsafe to repeat, halted, a policy that asks for what is not carried out,
+[outside a window, in a freeze, over a limit, breaker open], with a preview from before. Every gate is checked again
+before each claim. Cancelling and deadlines come first: nothing else may keep an object alive beyond them.
 """
 
 from collections.abc import Callable
@@ -24,6 +25,7 @@ from controller.core.verdicts import (
     Verdict,
     halt_block,
     no_leave,
+    no_preview_now,
     policy_block,
     refusal,
 )
@@ -97,7 +99,9 @@ def unseen(view: ProposalView, now: datetime) -> Verdict | None:
 
 
 def refused_by_preview(view: ProposalView, now: datetime) -> Verdict | None:
-    """Refuse what the dry run as the runner refuses: missing runner, right, target."""
+    """Refuse what the dry run as the runner refuses: missing runner, right, target. Wait where it gives no answer."""
+    if block := no_preview_now(view.findings, now):
+        return block
     fault = view.findings.fault if view.findings else None
     return refuse([fault], view, now) if fault else None
 
@@ -141,13 +145,24 @@ def suspended(view: ProposalView, now: datetime) -> Verdict | None:
 
 
 def leave_lost(view: ProposalView, now: datetime) -> Verdict | None:
-    """Refuse to start what was found in order once, but whose type or leave is gone since."""
-    faults = action_faults(view.world.catalogue, view.proposal.spec.action, view.proposal.spec.parameters, "spec")
+    """Refuse to start what was found in order once, but whose type, runner or leave is gone since."""
+    faults = validation_faults(view)
     if faults:
         return Block(faults[0].reason, "type", faults[0].message)
     if view.policy.mode is not Mode.EXECUTE:
         return Block(Reason.OBSERVE_ONLY, "mode", no_leave(view.policy), view.policy.mode_from)
     return None
+
+
+def unsafe_to_repeat(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to repeat what may have taken effect, where its type says no longer that this is safe."""
+    if not any_unclear(view.proposal.status.attempts) or idempotent(view):
+        return None
+    message = (
+        "an attempt may have taken effect, and its type, which changed since, does not let it be repeated; "
+        "look at the target"
+    )
+    return Finish(Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN, message, Transition.OUTCOME_UNKNOWN)
 
 
 def halted(view: ProposalView, now: datetime) -> Verdict | None:
@@ -166,9 +181,9 @@ def outdated(view: ProposalView, now: datetime) -> Verdict | None:
 
 
 GATES: tuple[Gate, ...] = (
-    not_a_step,
     cancelled,
     past_deadline,
+    not_a_step,
     invalid,
     without_agreed_runner,
     unseen,
@@ -177,6 +192,7 @@ GATES: tuple[Gate, ...] = (
     too_early,
     suspended,
     leave_lost,
+    unsafe_to_repeat,
     halted,
     policy_unsupported,
     outdated,
@@ -186,6 +202,14 @@ GATES: tuple[Gate, ...] = (
 def first_refusal(view: ProposalView, now: datetime) -> Verdict | None:
     """The verdict of the first gate that has one; None = it may start."""
     return next((verdict for gate in GATES if (verdict := gate(view, now))), None)
+
+
+def idempotent(view: ProposalView) -> bool:
+    """Whether a lost answer may be repeated, by the type and the parameters. Only for what is in order."""
+    if view.type is None:
+        return False
+    traits = view.world.catalogue.built_ins.traits(executor_name(view.type), view.proposal.spec.parameters)
+    return view.type.type.spec.idempotent and traits.idempotent
 
 
 def refuse(faults: list[Fault], view: ProposalView, now: datetime) -> Verdict | None:

@@ -21,7 +21,7 @@ def graph_faults(spec: WorkflowSpec) -> Iterator[Fault]:
     names = [step.name for step in spec.steps]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield _fault(f"spec.steps: the name {name} is used more than once")
-    unknown = False
+    unknown = len(set(names)) < len(names)
     for step in spec.steps:
         for missing in sorted(set(step.depends_on) - set(names)):
             unknown = True

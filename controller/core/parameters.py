@@ -38,7 +38,23 @@ def schema_fault(schema: Json) -> str | None:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
         return f"spec.parameters{_path(error)}: {error.message}"
+    reference = next(_references(schema, "spec.parameters"), None)
+    if reference:
+        return f"{reference}: references are not followed; write the schema out"
     return None if schema.get("type") == "object" else "spec.parameters.type: must be object"
+
+
+def _references(value: Any, path: str) -> Iterator[str]:
+    """Paths of references: the library would fetch remote ones, and validation must not leave the process."""
+    match value:
+        case dict():
+            for key, item in value.items():
+                if key in ("$ref", "$dynamicRef") and isinstance(item, str):
+                    yield f"{path}.{key}"
+                yield from _references(item, f"{path}.{key}")
+        case list():
+            for index, item in enumerate(value):
+                yield from _references(item, f"{path}[{index}]")
 
 
 def parameter_faults(schema: Json, parameters: Json, path: str = "parameters") -> list[str]:

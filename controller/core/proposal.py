@@ -15,6 +15,7 @@ from controller.core.gates import (
     end_of,
     first_refusal,
     halted,
+    idempotent,
     next_deadline,
     suspended,
 )
@@ -74,7 +75,8 @@ def _recover(view: ProposalView, attempt: Attempt, now: datetime, chance: Chance
         return Decision(status, wake_at=now)
     if view.type is None or view.type.digest != attempt.type_digest:
         message = "the operator was restarted during the attempt and the action type has changed since"
-        report = Report(attempt.id, Effect.UNCLEAR, now, message=message, stop=Stop.CRASHED)
+        effect = Effect.DONE if attempt.done_at else Effect.UNCLEAR
+        report = Report(attempt.id, effect, now, message=message, stop=Stop.CRASHED)
         return Decision(conclude(view, report, now, chance), wake_at=now)
     return Decision(act=Act(Work.OBSERVE, attempt))
 
@@ -93,10 +95,8 @@ def _before_claim(view: ProposalView, now: datetime, chance: Chance) -> Decision
         case Hold(phase, reason, message, until):
             return Decision(_wait(view, Standing(phase, reason, message), now), wake_at=min(until, end_of(view)))
         case Block() as block:
-            latest = next_deadline(view)
-            return Decision(
-                _wait(view, blocked(block), now), wake_at=min(block.until, latest) if block.until else latest
-            )
+            wake_at = min(filter(None, (block.until, block.again_at, next_deadline(view))))
+            return Decision(_wait(view, blocked(block), now), wake_at=wake_at)
 
 
 def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[ProposalStatus]:
@@ -109,7 +109,7 @@ def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
         status.attempts,
         owner=view.world.settings.owner,
         type_digest=entry.digest,
-        idempotent=entry.type.spec.idempotent and traits.idempotent,
+        idempotent=idempotent(view),
         timeout_seconds=view.timeout_seconds,
         end=end_of(view),
         now=now,

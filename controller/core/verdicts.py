@@ -1,16 +1,17 @@
 """What a gate may answer, and the answers that proposals and workflows share."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from controller.api.common import Blocked
 from controller.api.names import Outcome, Phase, Reason, Transition
 from controller.core.decision import Gather
 from controller.core.policy import EffectivePolicy
-from controller.core.view import Fault
+from controller.core.view import Fault, Findings
 
 MAX_FAULTS_TOLD = 20
 WORKFLOW_KIND = "ActionWorkflow"
+PREVIEW_AGAIN = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ class Block:
     message: str
     policy: str | None = None
     until: datetime | None = None
+    again_at: datetime | None = None
+    """When to look again where nothing tells that it ended; not shown."""
 
     def as_status(self) -> Blocked:
         return Blocked(policy=self.policy, rule=self.rule, until=self.until)
@@ -93,3 +96,11 @@ def no_leave(policy: EffectivePolicy) -> str:
     if policy.mode_from:
         return f"policy {policy.mode_from} only observes"
     return "no matching ActionPolicy has mode: Execute"
+
+
+def no_preview_now(findings: Findings | None, now: datetime) -> Block | None:
+    """What to say while a preview cannot be had, through no fault of the object."""
+    if findings is None or findings.unavailable is None:
+        return None
+    message = f"the preview cannot be had now, it is asked for again: {findings.unavailable}"
+    return Block(Reason.PREVIEW_UNAVAILABLE, "preview", message, again_at=now + PREVIEW_AGAIN)

@@ -81,10 +81,11 @@ class Fault:
 
 @dataclass(frozen=True)
 class Findings:
-    """What gathering a preview gave: the preview, or what is wrong."""
+    """What gathering a preview gave: the preview, what is wrong, or why it cannot be had now."""
 
     preview: PreviewResult | None = None
     fault: Fault | None = None
+    unavailable: str | None = None
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,15 @@ class ProposalView:
         own = self.proposal.spec.retry
         return retry_config(self.type, own.wire() if own else None)
 
+    @property
+    def retry_under_way(self) -> RetryConfig:
+        """The same for an attempt that was made; if its type contradicts the proposal since, the longer wait holds."""
+        own = self.proposal.spec.retry
+        merged = RetryConfig().wire() | _merged_retry(self.type, own.wire() if own else None)
+        return RetryConfig.model_validate(
+            merged | {"maxWaitSeconds": max(merged["minWaitSeconds"], merged["maxWaitSeconds"])}
+        )
+
 
 @dataclass(frozen=True)
 class WorkflowView:
@@ -196,11 +206,15 @@ def timeout_seconds(own: int | None, entry: TypeEntry | None, settings: Settings
 
 def retry_config(entry: TypeEntry | None, *overrides: Json | None) -> RetryConfig:
     """The retry settings in force, field by field: later overrides win over earlier, over the type's defaults."""
+    return RetryConfig.model_validate(_merged_retry(entry, *overrides))
+
+
+def _merged_retry(entry: TypeEntry | None, *overrides: Json | None) -> Json:
     defaults = entry.type.spec.defaults.retry if entry else None
     merged: Json = defaults.wire() if defaults else {}
     for override in overrides:
         merged |= override or {}
-    return RetryConfig.model_validate(merged)
+    return merged
 
 
 def due_from(spec: LifecycleSpec, created: datetime) -> datetime:

@@ -43,7 +43,8 @@ def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
             waiting = _wait(view, Standing(phase, reason, message), now)
             return Decision(waiting, wake_at=min(until, next_deadline(view.workflow)))
         case Block() as block:
-            return Decision(_wait(view, blocked(block), now), wake_at=next_deadline(view.workflow))
+            latest = next_deadline(view.workflow)
+            return Decision(_wait(view, blocked(block), now), wake_at=min(block.again_at or latest, latest))
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,8 @@ def _go_on(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
         mirrored(step, view.children[step.proposal]) if step.proposal and step.outcome is None else step
         for step in steps
     )
-    plan = _start_ready(view, _skip(view, steps, now), now)
+    steps = _skip(view, steps, now)
+    plan = _start_ready(view, steps, now)
     if plan.create:
         return Decision(create=plan.create)
     status = _told(view, _seen(view, now), plan.steps, now)
@@ -73,6 +75,8 @@ def _go_on(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
     running = [step for step in plan.steps if started(step) and step.outcome is None]
     end = end_of(view.workflow)
     until = end if now < end else None  # past it, the steps that still run end by themselves
+    if sum(1 for step in plan.steps if step.outcome) > sum(1 for step in steps if step.outcome):
+        until = now  # one ended where it was to start: what follows from that is due at once
     standing = blocked(plan.block) if plan.block and not running else _progress(plan.steps, running)
     return Decision(waiting(old, status, standing, _moment(view, now)), wake_at=until)
 

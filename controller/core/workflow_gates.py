@@ -18,6 +18,7 @@ from controller.core.verdicts import (
     Verdict,
     halt_block,
     no_leave,
+    no_preview_now,
     policy_block,
     refusal,
 )
@@ -61,6 +62,9 @@ def unseen(view: WorkflowView, now: datetime) -> Verdict | None:
 
 def refused_by_preview(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse where a runner or a right is missing; what a step before may still bring about is only a warning."""
+    blocks = (no_preview_now(found, now) for found in (view.findings or {}).values())
+    if block := next(filter(None, blocks), None):
+        return block
     faults = [
         Fault(found.fault.reason, f"{step_path(name)}: {found.fault.message}", found.fault.missing)
         for name, found in (view.findings or {}).items()

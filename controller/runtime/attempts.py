@@ -59,6 +59,7 @@ class Assignment:
 class _Running:
     attempt_id: str
     task: asyncio.Task[None]
+    journal: Journal
     stop: Stop | None = None
 
 
@@ -100,7 +101,7 @@ class AttemptRunner:
     def start(self, owner: Owner, assignment: Assignment) -> None:
         """Starts working on the attempt."""
         task = asyncio.create_task(self._carry_out(owner, assignment), name=f"attempt {owner.key}")
-        self._running[owner] = _Running(assignment.attempt.id, task)
+        self._running[owner] = _Running(assignment.attempt.id, task, assignment.journal)
 
     def not_started(self, owner: Owner, attempt: Attempt, stop: Stop) -> None:
         """Reports an attempt that was claimed but must not start."""
@@ -115,15 +116,17 @@ class AttemptRunner:
             current.task.cancel()
 
     async def drain(self, seconds: float) -> None:
-        """Waits for the running attempts, then ends those that are left, leaving them open for the next process."""
-        tasks = [current.task for current in self._running.values()]
-        if not tasks:
-            return
-        _, left = await asyncio.wait(tasks, timeout=seconds)
+        """Waits for effects under way, then ends what is left, leaving it open for the next process.
+
+        An attempt whose effect is made and only verified is left at once: the next process verifies it as well.
+        """
+        under_way = [current.task for current in self._running.values() if current.journal.done is None]
+        if under_way:
+            await asyncio.wait(under_way, timeout=seconds)
+        left = [current.task for current in self._running.values()]
         for task in left:
             task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=1.0)
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _carry_out(self, owner: Owner, assignment: Assignment) -> None:
         current = self._running[owner]

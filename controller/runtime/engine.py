@@ -82,6 +82,8 @@ class Engine:
 
     async def _crew(self) -> None:
         await self._list_all_patiently()
+        # What an earlier term left half done, its attempts above all, has no event to come.
+        self._parts.intake.enqueue_living()
         async with asyncio.TaskGroup() as group:
             for number in range(WORKERS):
                 group.create_task(self._work(), name=f"worker {number}")
@@ -92,10 +94,10 @@ class Engine:
     async def _work(self) -> None:
         parts = self._parts
         while True:
-            await parts.outage.over()
             key = await parts.queue.take()
-            started = perf_counter()
             try:
+                await parts.outage.over()  # asked with the key in hand: most outages begin while there is nothing to do
+                started = perf_counter()
                 await parts.worker.handle(key)
             finally:
                 parts.queue.done(key)

@@ -47,7 +47,7 @@ class Intake:
         """What a watch delivers; `event` is its type, None for what an initial list found."""
         if plural not in _LIVING:
             if self._declare(plural, event == "DELETED", raw):
-                self._enqueue_living(raw["metadata"]["name"] if plural == NAMESPACES.plural else None)
+                self.enqueue_living(raw["metadata"]["name"] if plural == NAMESPACES.plural else None)
         elif event != "DELETED":
             self.take_in(plural, raw)
         elif (known := self._store.version(key := key_of(plural, raw))) and known[0] == raw["metadata"]["uid"]:
@@ -95,13 +95,23 @@ class Intake:
         self._doubted.discard(key)
         last = self._store.remove(key)
         self._queue.forget(key)
-        if last is None or key.plural != PROPOSALS.plural:
+        if last is None:
+            return
+        if key.plural == WORKFLOWS.plural:
+            self._workflows.gone(key, last)
             return
         with suppress(ValidationError):
             self._proposals.gone(Owner(key, last["metadata"]["uid"]), last)
         owner = owner_key(last)
         if owner:
             self._queue.add(owner)
+
+    def enqueue_living(self, namespace: str | None = None) -> None:
+        """All live objects, or those of a namespace, are due."""
+        for plural in _LIVING:
+            for key in self._store.keys(plural):
+                if namespace is None or key.namespace == namespace:
+                    self._queue.add(key)
 
     def _finished(self, key: Key, raw: Json) -> None:
         self._store.remove(key)
@@ -130,12 +140,6 @@ class Intake:
                     self._queue.add(Key(PROPOSALS.plural, key.namespace, step["proposal"]))
         elif status.get("retryCount") and (owner := owner_key(raw)):
             self._queue.add(owner)
-
-    def _enqueue_living(self, namespace: str | None) -> None:
-        for plural in _LIVING:
-            for key in self._store.keys(plural):
-                if namespace is None or key.namespace == namespace:
-                    self._queue.add(key)
 
 
 def key_of(plural: str, raw: Json) -> Key:

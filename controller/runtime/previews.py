@@ -2,7 +2,7 @@
 
 from controller.actions.registry import Registry
 from controller.api.names import Reason
-from controller.core.errors import NotFound, PermanentFailure, RightMissing
+from controller.core.errors import NotFound, PermanentFailure, RightMissing, TransientFailure
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import Journal, Json, Request
 from controller.core.validation import executor_name
@@ -13,7 +13,7 @@ from controller.runtime.resources import SERVICE_ACCOUNTS
 
 
 class Previews:
-    """Asks executors for previews. Transient failures are raised: it is not the object's fault then."""
+    """Asks executors for previews."""
 
     def __init__(self, api: Api, registry: Registry, reach: Reach) -> None:
         self._api = api
@@ -75,6 +75,8 @@ class Previews:
             return Findings(fault=Fault(Reason.TARGET_MISSING, str(error), missing=True))
         except RightMissing as error:
             return Findings(fault=Fault(Reason.RIGHT_MISSING, str(error), missing=True))
+        except TransientFailure as error:
+            return Findings(unavailable=str(error))
         except PermanentFailure as error:
             return Findings(fault=Fault(Reason.PREVIEW_REFUSED, str(error), missing=True))
 

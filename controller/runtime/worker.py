@@ -77,6 +77,7 @@ class Worker:
             self._intake.doubt(key)
         except NotFound:
             self._intake.gone(key)
+            self._failures.pop(key, None)
         except ActionError as error:
             self._outage.suspected(error)
             self._again_later(key, error)

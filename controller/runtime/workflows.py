@@ -38,6 +38,11 @@ class WorkflowReconciler:
         metadata = raw["metadata"]
         self._ended[Key(PROPOSALS.plural, metadata["namespace"], metadata["name"])] = raw
 
+    def gone(self, key: Key, last: Json) -> None:
+        """The workflow was deleted; Kubernetes deletes its steps' proposals."""
+        for step in (last.get("status") or {}).get("steps") or ():
+            self._ended.pop(Key(PROPOSALS.plural, key.namespace, step.get("proposal") or ""), None)
+
     async def reconcile(self, key: Key, raw: Json) -> Handled:
         """Decides and carries it out. Raises the errors of our own writes."""
         view, decision = await self._decide(key, raw)

@@ -70,8 +70,7 @@ def test_a_restart_during_a_retry_wait_neither_loses_nor_shortens_it(stage: Stag
     status = stage.outcome("ap", "restart")
     assert status["outcome"] == "Succeeded"
     due = datetime.fromisoformat(waiting["nextRetryAt"])
-    late = datetime.fromtimestamp(hook.seen("/restart")[1].at, UTC) - due
-    assert 0 <= late.total_seconds() < 2
+    assert datetime.fromtimestamp(hook.seen("/restart")[1].at, UTC) >= due
 
 
 def test_kill_9_during_a_post_never_sends_it_again(stage: Stage, hook: HookTarget) -> None:
@@ -144,3 +143,31 @@ def test_unknown_fields_are_refused_by_kubectl(stage: Stage) -> None:
     manifest["spec"]["paramters"] = {}
     told = stage.apply(manifest, check=False)
     assert 'unknown field "spec.paramters"' in told
+
+
+def test_a_preview_that_cannot_be_had_is_said_and_asked_for_again(stage: Stage) -> None:
+    """A broken webhook makes the API server answer 500 to dry runs: nobody's fault here, and it may pass."""
+    name = f"{stage.namespace}-broken"
+    service = {"namespace": stage.namespace, "name": "nobody"}
+    stage.apply(
+        deployment("webhooked", 1),
+        {
+            "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration",
+            "metadata": {"name": name},
+            "webhooks": [{
+                "name": "broken.example.com", "clientConfig": {"service": service}, "sideEffects": "None",
+                "admissionReviewVersions": ["v1"], "timeoutSeconds": 1,
+                "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": stage.namespace}},
+                "rules": [{"apiGroups": ["apps"], "apiVersions": ["v1"], "operations": ["UPDATE"],
+                           "resources": ["deployments/scale"]}],
+            }],
+        },
+    )  # fmt: skip
+    try:
+        parameters = {"kind": "Deployment", "name": "webhooked", "replicas": 2}
+        stage.propose("webhooked", "scale-workload", parameters)
+        blocked = stage.phase("ap", "webhooked", "Blocked")
+        assert blocked["blocked"]["rule"] == "preview"
+    finally:
+        stage.kubectl("delete", "validatingwebhookconfiguration", name)
+    assert stage.outcome("ap", "webhooked", seconds=40)["outcome"] == "Succeeded"

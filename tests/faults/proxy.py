@@ -10,6 +10,7 @@ import json
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -125,7 +126,8 @@ class FaultProxy:
     port: int = 0
     fired: threading.Event = field(default_factory=threading.Event)
     trace: list[Write] = field(default_factory=list)
-    requests_in_outage: int = 0
+    in_outage: Counter[str] = field(default_factory=Counter)
+    """Requests that came in the last outage, if connections were made, by what they asked for."""
     _plan: Plan | None = None
     _counted: int = 0
     _outage: Outage | None = None
@@ -165,7 +167,7 @@ class FaultProxy:
     @contextmanager
     def outage(self, kind: Outage) -> Iterator[None]:
         """The API server is away until left."""
-        self.requests_in_outage = 0
+        self.in_outage.clear()
         self._call(self._begin_outage(kind))
         try:
             yield
@@ -196,7 +198,7 @@ class FaultProxy:
 
     async def _listen(self) -> None:
         assert self._runner is not None
-        self._site = web.TCPSite(self._runner, "127.0.0.1", self.port, shutdown_timeout=0.1, reuse_address=True)
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self.port, reuse_address=True)
         await self._site.start()
         if not self.port:
             self.port = self._runner.addresses[0][1]
@@ -227,7 +229,8 @@ class FaultProxy:
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
         if self._outage is not None:
-            self.requests_in_outage += 1
+            asked = classify(request.method, request.raw_path, b"")
+            self.in_outage[f"{asked.verb} {asked.resource}{'/' if asked.subresource else ''}{asked.subresource}"] += 1
             return _broken(request)
         body = await request.read()
         asked = classify(request.method, request.raw_path, body)

@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+Launch = Callable[[Sequence[str], Path, Path], Any]
+"""Starts a command with its output and its errors appended to two files; what it returns is like a Popen."""
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 30.0
@@ -18,9 +21,17 @@ class OperatorProcess:
     """One `action-operator run`. Logs and the audit stream go to files in `folder`."""
 
     def __init__(
-        self, kubeconfig: Path, folder: Path, *, namespace: str | None, lease_name: str, options: Sequence[str] = ()
+        self,
+        kubeconfig: Path,
+        folder: Path,
+        *,
+        namespace: str | None,
+        lease_name: str,
+        options: Sequence[str] = (),
+        launch: Launch | None = None,
     ) -> None:
         self.folder = folder
+        self._launch = launch or _launch
         self._command = [
             sys.executable, "-m", "controller.operator.main", "run",
             "--kubeconfig", str(kubeconfig),
@@ -30,7 +41,7 @@ class OperatorProcess:
             *(("--namespace", namespace) if namespace else ()),
             *options,
         ]  # fmt: skip
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Any = None
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -48,11 +59,9 @@ class OperatorProcess:
 
     def start(self, *, wait: bool = True) -> None:
         """Starts it, and waits until it leads."""
-        with (self.folder / "operator.log").open("ab") as log, (self.folder / "audit.jsonl").open("ab") as audit:
-            before = log.tell()
-            self._process = subprocess.Popen(
-                self._command, stdout=audit, stderr=log, cwd=ROOT, env=os.environ | {"PYTHONUNBUFFERED": "1"}
-            )
+        log = self.folder / "operator.log"
+        before = log.stat().st_size if log.exists() else 0
+        self._process = self._launch(self._command, self.folder / "audit.jsonl", log)
         if wait:
             self._wait_until_leading(before)
 
@@ -77,11 +86,18 @@ class OperatorProcess:
         return self._process.poll()
 
     def _wait_until_leading(self, offset: int) -> None:
+        log = self.folder / "operator.log"
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
-            if "this process leads" in (self.folder / "operator.log").read_bytes()[offset:].decode():
+            if log.exists() and "this process leads" in log.read_bytes()[offset:].decode():
                 return
             if self.exit_code() is not None:
                 break
             time.sleep(0.02)
         raise AssertionError(f"the operator does not lead:\n{self.log[-3000:]}")
+
+
+def _launch(command: Sequence[str], out: Path, err: Path) -> "subprocess.Popen[bytes]":
+    with out.open("ab") as stdout, err.open("ab") as stderr:
+        environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+        return subprocess.Popen(command, stdout=stdout, stderr=stderr, cwd=ROOT, env=environment)

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from harness.operator import OperatorProcess
+from harness.operator import Launch, OperatorProcess
 from localcluster.controlplane import ControlPlane
 
 Json = dict[str, Any]
@@ -200,6 +200,7 @@ def staged(
     *,
     options: tuple[str, ...] = (),
     started: bool = True,
+    launch: Launch | None = None,
 ) -> Iterator[Stage]:
     """A stage in a namespace that exists. `kubeconfig` is the operator's own."""
     operator = OperatorProcess(
@@ -208,6 +209,7 @@ def staged(
         namespace=namespace,
         lease_name=namespace,
         options=("--lease-seconds", "3", "--grace-seconds", "3", *options),
+        launch=launch,
     )
     stage = Stage(cluster, namespace, operator)
     stage.apply(*runner_objects(namespace))

@@ -1,0 +1,124 @@
+"""What must hold for every object after every fault, judged by what was stored and by the counters of effects."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from effects import Effect
+from proxy import Write
+
+Json = dict[str, Any]
+
+COUNTING = frozenset({"Failed", "NotDone", "Unknown"})
+AT_MOST_ONCE = frozenset({"POST", "PATCH"})
+
+
+def at_most_once(proposal: Json) -> bool:
+    return proposal["spec"]["parameters"].get("method") in AT_MOST_ONCE
+
+
+def check_versions(versions: Sequence[Json]) -> None:
+    """A proposal's or workflow's whole stored life."""
+    before: Json = {}
+    for version in versions:
+        now = version.get("status") or {}
+        if before.get("outcome"):
+            assert now == before, "a finished object was written again"
+        assert (now.get("retryCount") or 0) >= (before.get("retryCount") or 0), "retryCount fell"
+        check_history(before.get("history") or [], now.get("history") or [])
+        check_attempts(before.get("attempts") or [], now.get("attempts") or [])
+        before = now
+
+
+def check_history(before: Sequence[Json], now: Sequence[Json]) -> None:
+    numbers = [entry["n"] for entry in now]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else not before, "history has gaps"
+    kept = {entry["n"]: entry for entry in now}
+    assert all(kept.get(entry["n"], entry) == entry for entry in before), "history was rewritten"
+
+
+def check_attempts(before: Sequence[Json], now: Sequence[Json]) -> None:
+    """From one stored version to the next."""
+    numbers = [attempt["number"] for attempt in now]
+    if numbers:
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), f"attempts have gaps: {numbers}"
+        assert numbers[-1] - (before[-1]["number"] if before else 0) in (0, 1), "attempts were skipped"
+    assert all(attempt.get("result") for attempt in now[:-1]), "a new attempt was claimed while one was open"
+    earlier = {attempt["number"]: attempt for attempt in before}
+    for attempt in now:
+        old = earlier.get(attempt["number"])
+        if old is None:
+            continue
+        assert (old["id"], old["operation"]) == (attempt["id"], attempt["operation"]), "an attempt changed its identity"
+        assert not old.get("result") or old == attempt, "a finished attempt was written again"
+    for first, second in zip(now, now[1:], strict=False):
+        kept = first["operation"] == second["operation"]
+        assert kept == (first["result"] != "Failed" or "doneAt" in first), "the wrong operation was renewed or kept"
+
+
+def check_end(versions: Sequence[Json]) -> None:
+    """The last version of a proposal."""
+    status = versions[-1]["status"]
+    attempts = status.get("attempts") or []
+    conditions = {condition["type"]: condition["status"] for condition in status["conditions"]}
+    assert all(attempt.get("result") and attempt.get("finishedAt") for attempt in attempts), "an attempt stayed open"
+    assert "nextRetryAt" not in status
+    counted = sum(1 for attempt in attempts if attempt["result"] in COUNTING)
+    if status["outcome"] == "Succeeded":
+        assert attempts[-1]["result"] == "Succeeded"
+        assert (status.get("retryCount") or 0) == counted, "retryCount is not the number of failed attempts"
+        assert conditions["Succeeded"] == "True"
+        assert "Stalled" not in conditions
+    if status["outcome"] == "Unknown":
+        assert attempts[-1]["result"] in ("Unknown", "NotDone")
+        assert conditions["Stalled"] == "True"
+        assert "look at the target" in status["message"]
+
+
+def claims(writes: Sequence[Write], name: str) -> list[tuple[float, Json]]:
+    """The attempts of a proposal as they were claimed: when it was stored, and the attempt."""
+    found: dict[int, tuple[float, Json]] = {}
+    for write in writes:
+        attempts = ((write.body.get("status") or {}).get("attempts") or []) if write.asked.name == name else []
+        if write.stored and write.answered_at is not None and attempts:
+            found.setdefault(attempts[-1]["number"], (write.answered_at, attempts[-1]))
+    return [found[number] for number in sorted(found)]
+
+
+def check_effects(proposal: Json, effects: Sequence[Effect], claimed: Sequence[tuple[float, Json]]) -> None:
+    """Each effect has a claim of its own that was stored before, with its operation."""
+    for number, effect in enumerate(effects, start=1):
+        stored = [attempt for at, attempt in claimed if at <= effect.at]
+        assert len(stored) >= number, f"effect {number} arrived with {len(stored)} claims stored"
+        assert effect.key is None or effect.key in {a["operation"] for a in stored}, "an effect without its claim"
+    assert doubled(proposal, effects) == 0, "a doubled effect"
+    if proposal["status"]["outcome"] == "Succeeded" and proposal["spec"]["action"] != "log-message":
+        assert effects, "Succeeded without an effect"
+
+
+def doubled(proposal: Json, effects: Sequence[Effect]) -> int:
+    """At most once: all but the first. Idempotent: operations beyond the first."""
+    if at_most_once(proposal):
+        return max(0, len(effects) - 1)
+    return max(0, len({effect.key for effect in effects}) - 1)
+
+
+def check_steps(workflow: Json, children: Sequence[Json]) -> None:
+    """One proposal for each step, recorded, one after the other."""
+    steps = workflow["status"]["steps"]
+    assert [step["name"] for step in steps] == [step["name"] for step in workflow["spec"]["steps"]]
+    assert {(step["proposal"], step["uid"]) for step in steps} == {
+        (child["metadata"]["name"], child["metadata"]["uid"]) for child in children
+    }, "proposals that are no step, or steps without a proposal"
+    by_uid = {child["metadata"]["uid"]: child for child in children}
+    for step in steps:
+        told = by_uid[step["uid"]]["status"]
+        assert step["outcome"] == told["outcome"]
+        assert (step.get("retryCount") or 0) == (told.get("retryCount") or 0), "the step's retryCount is not its proposal's"
+    in_turn = [by_uid[step["uid"]]["status"] for step in steps]
+    for first, second in zip(in_turn, in_turn[1:], strict=False):
+        assert _time(first["completedAt"]) <= _time(second["startedAt"]), "a step started before the one before it ended"
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)

@@ -1,0 +1,129 @@
+"""The API server is away for a while: said once, shown, asked about gently, and then everything goes on."""
+
+import re
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from effects import Hooks
+from harness.operator import Launch
+from harness.stage import proposal, workflow
+from lanes import Lane, lane
+from proxy import Outage
+
+from localcluster.controlplane import ControlPlane
+
+OUTAGE_SECONDS = 6.0
+RECOVERED_SECONDS = 30.0
+REQUESTS_PER_SECOND = 12.0
+RETRIES = 10
+
+
+@pytest.mark.parametrize(
+    ("kind", "lease_seconds"),
+    [
+        pytest.param(Outage.REFUSED, "15", id="refused"),
+        pytest.param(Outage.RESET, "15", id="reset"),
+        pytest.param(Outage.REFUSED, "3", id="refused-and-leadership-lost"),
+    ],
+)
+def test_everything_goes_on_after_an_outage(
+    kind: Outage,
+    lease_seconds: str,
+    cluster: ControlPlane,
+    operator_kubeconfig: Path,
+    tmp_path: Path,
+    hooked: Hooks,
+    launch: Launch,
+) -> None:
+    options = ("--lease-seconds", lease_seconds, "--metrics-address", "127.0.0.1:0")
+    with (
+        lane(cluster, operator_kubeconfig, tmp_path, hooked, options=options, launch=launch) as own,
+        held(own, "/called", "/posted") as answers,
+    ):
+        names = start(own)
+        with own.proxy.outage(kind):
+            began = time.monotonic()
+            answers.set()
+            own.create(proposal("meanwhile", "log-message", {"message": "x"}))
+            wait(lambda: unavailable(own) == 1, OUTAGE_SECONDS, "the metric does not show the outage")
+            threading.Event().wait(began + OUTAGE_SECONDS - time.monotonic())  # the time that passes is the fault
+        ended = time.monotonic()
+        for name in (*names, "posted", "meanwhile"):
+            left = ended + RECOVERED_SECONDS - time.monotonic()
+            assert own.observer.wait(name, lambda status: status.get("outcome"), left), (
+                f"{name}: no outcome\n{own.observer.status(name)}\n{own.stage.operator.log[-3000:]}"
+            )
+        print("RECOVERED", time.monotonic() - ended, own.proxy.in_outage, [
+            (name, own.observer.status(name)["outcome"], own.observer.status(name).get("retryCount")) for name in (*names, "posted", "meanwhile")])
+        print(own.stage.operator.log)
+        assert {own.observer.status(name)["outcome"] for name in (*names, "meanwhile")} == {"Succeeded"}
+        assert len(own.hooks.received("/posted")) == 1
+        allowed = {"Succeeded"} if lease_seconds == "15" else {"Succeeded", "Unknown"}
+        assert own.observer.status("posted")["outcome"] in allowed
+        log = own.stage.operator.log
+        assert log.count("the API server does not answer") == 1
+        assert log.count("the API server answers again") == 1
+        assert unavailable(own) == 0
+        assert own.proxy.in_outage.total() <= REQUESTS_PER_SECOND * OUTAGE_SECONDS, own.proxy.in_outage
+
+
+def start(own: Lane) -> list[str]:
+    """Objects in all states that an outage may meet; their names, without the one that is sent at most once."""
+    retry = {"maxAttempts": 3, "minWaitSeconds": 3, "maxWaitSeconds": 3}
+    names = []
+    for number in range(RETRIES):
+        names.append(f"due-{number}")
+        url = own.hooks.target.script(f"/{own.stage.namespace}/{number}", [503])
+        own.create(proposal(names[-1], "http-request", {"method": "PUT", "url": url}, retry=retry))
+    target = own.hooks.target.url
+    steps = [
+        {"name": "pause", "action": "wait", "parameters": {"seconds": 3}},
+        {"name": "then", "action": "http-request", "parameters": {"method": "PUT", "url": f"{target}/step"}},
+    ]
+    own.create(
+        proposal("pausing", "wait", {"seconds": 3}),
+        proposal("called", "http-request", {"method": "PUT", "url": f"{target}/called"}),
+        proposal("posted", "http-request", {"method": "POST", "url": f"{target}/posted"}),
+        workflow("flow", steps),
+    )
+    for name in names:
+        assert own.observer.wait(name, lambda status: status.get("nextRetryAt"), 15), name
+    for name in ("pausing", "called", "posted"):
+        assert own.observer.wait(name, lambda status: status.get("phase") == "Running", 15), name
+    wait(lambda: own.hooks.received("/called") and own.hooks.received("/posted"), 10, "the calls were not made")
+    return [*names, "pausing", "called", "flow"]
+
+
+@contextmanager
+def held(own: Lane, *paths: str) -> Iterator[threading.Event]:
+    """The target answers requests for these paths only when the event is set."""
+    answers = threading.Event()
+    own.hooks.target.received.clear()
+    for path in paths:
+        own.hooks.on_receipt[path] = lambda _: answers.wait(30)
+    try:
+        yield answers
+    finally:
+        answers.set()
+        for path in paths:
+            del own.hooks.on_receipt[path]
+
+
+def unavailable(own: Lane) -> float:
+    """The metric, scraped."""
+    address = re.findall(r"metrics at (http://\S+)", own.stage.operator.log)[-1]
+    with urllib.request.urlopen(address, timeout=5) as answer:
+        text = answer.read().decode()
+    return float(re.search(r"^actionoperator_api_unavailable (\S+)$", text, re.MULTILINE)[1])
+
+
+def wait(until: object, seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not until():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
