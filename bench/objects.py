@@ -22,9 +22,7 @@ def path(namespace: str, plural: str, name: str = "", subresource: str = "") -> 
 
 
 def deployments(namespace: str, name: str = "", subresource: str = "") -> str:
-    return "/".join(
-        part for part in (f"/apis/apps/v1/namespaces/{namespace}/deployments", name, subresource) if part
-    )
+    return "/".join(part for part in (f"/apis/apps/v1/namespaces/{namespace}/deployments", name, subresource) if part)
 
 
 def deployment(name: str) -> Json:
@@ -39,7 +37,7 @@ def deployment(name: str) -> Json:
 
 def already_ready() -> Json:
     """The status with which verification holds at once: no controller runs, so nobody else would write it."""
-    counts = {name: AFTER for name in ("replicas", "readyReplicas", "availableReplicas", "updatedReplicas")}
+    counts = dict.fromkeys(("replicas", "readyReplicas", "availableReplicas", "updatedReplicas"), AFTER)
     return {"status": {"observedGeneration": 1_000_000} | counts}
 
 

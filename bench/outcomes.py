@@ -39,7 +39,9 @@ class Outcomes:
                     await self._changed.wait()
             except TimeoutError:
                 missing = sorted(names - self.seen.keys())
-                raise RuntimeError(f"{len(missing)} objects do not finish, such as {missing[:3]}:\n{program.complaints()}") from None
+                raise RuntimeError(
+                    f"{len(missing)} objects do not finish, such as {missing[:3]}:\n{program.complaints()}"
+                ) from None
 
 
 @asynccontextmanager

@@ -38,7 +38,7 @@ class Program:
     def __enter__(self) -> "Program":
         with self._log.open("wb") as log, self._log.with_suffix(".out").open("wb") as out:
             self._process = subprocess.Popen(
-                self._command, stdout=out, stderr=log, cwd=ROOT, env=self._environment, preexec_fn=die_with_parent()  # noqa: PLW1509
+                self._command, stdout=out, stderr=log, cwd=ROOT, env=self._environment, preexec_fn=die_with_parent()
             )
         return self
 

@@ -12,8 +12,8 @@ from types import FrameType
 
 from hack.installation import NotInstalled
 from hack.narration import Narrator
-from hack.scenes import SCENES
-from hack.stage import NotAsSaid, stage
+from hack.scenes import SCENES, Scene
+from hack.stage import NotAsSaid, Stage, stage
 from localcluster.errors import LocalClusterError
 
 INTERRUPTED = 130
@@ -30,7 +30,7 @@ def main() -> int:
             with stage(Path(folder), narrator) as ready:
                 for scene in SCENES:
                     narrator.scene(scene.__doc__ or scene.__name__)
-                    scene(ready)
+                    _play(scene, ready)
     except (NotAsSaid, NotInstalled, LocalClusterError, OSError) as error:
         narrator.failed(str(error))
         return 1
@@ -42,6 +42,13 @@ def main() -> int:
     narrator.title(f"All {narrator.scenes} scenes went as said, in {seconds:.0f} s; nothing is left running.")
     narrator.text("Next: `make up` leaves a cluster and the operator running for you to try; then README.md, docs/.")
     return 0
+
+
+def _play(scene: Scene, ready: Stage) -> None:
+    try:
+        scene(ready)
+    except (LookupError, StopIteration) as error:
+        raise NotAsSaid(f"something that should be there is missing: {error!r}") from error
 
 
 def _terminated(number: int, frame: FrameType | None) -> None:

@@ -120,7 +120,8 @@ class Playground:
         tools.mkdir()
         (tools / "kubectl").symlink_to(cluster.kubectl)
         plugin = tools / "kubectl-actions"
-        plugin.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m controller.cli.main "$@"\n')
+        start = "from controller.cli.main import app; app(prog_name='kubectl actions')"
+        plugin.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -c "{start}" "$@"\n')
         plugin.chmod(0o755)
 
     def _say_what_next(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from hack.stage import API, Json, NotAsSaid, Stage, Thing, clock
+from hack.stage import API, Json, Stage, Thing, clock
 
 Scene = Callable[[Stage], None]
 BEFORE_ATTEMPTS = ("Proposed", "Validated")
@@ -44,7 +44,7 @@ def flaky_hook(stage: Stage) -> None:
     results = [attempt["result"] for attempt in attempts]
     stage.as_said(
         status["outcome"] == "Succeeded" and results == ["Unknown", "NotDone", "Succeeded"],
-        f"{status['outcome']} after {len(attempts)} attempts, retryCount {status['retryCount']}: {', '.join(results)}",
+        f"Succeeded after {len(attempts)} attempts, retryCount {status.get('retryCount')}: {', '.join(results)}",
         f"outcome {status['outcome']}, attempts {results}",
     )
     late = [
@@ -162,6 +162,3 @@ def _row(record: Json, thing: Thing) -> list[str]:
     if attempt and data["reason"] not in BEFORE_ATTEMPTS:
         told = f"{attempt['number']}" + (f" {attempt['result']}" if attempt.get("result") else "")
     return [f"{thing.namespace}/{thing.name}", clock(record["time"]), data["reason"], data["actor"], told]
-
-
-__all__ = ["SCENES", "NotAsSaid", "Scene"]

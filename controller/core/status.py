@@ -27,7 +27,8 @@ class Standing:
 
 def bounded(text: str, most: int = MAX_NOTE) -> str:
     """Cut to what the schema takes, with control characters made visible."""
-    text = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() or c == "\n" else repr(c)[1:-1] for c in text)
     return text if len(text) <= most else text[: most - 1] + "…"
 
 

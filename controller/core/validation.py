@@ -73,9 +73,8 @@ def executor_name(entry: TypeEntry) -> str:
 def type_fault(entry: TypeEntry, built_ins: BuiltIns) -> Fault | None:
     """Why an action type is not Ready."""
     spec = entry.type.spec
-    unknown = next(unknown_fields(spec, "spec"), None)
-    if unknown:
-        return Fault(Reason.UNKNOWN_FIELD, f"{unknown}: is not a field of ActionType; remove it")
+    if entry.unknown_field:
+        return Fault(Reason.UNKNOWN_FIELD, f"{entry.unknown_field}: is not a field of ActionType; remove it")
     built_in = spec.executor.built_in
     if built_in is None:
         custom = next(name for name in ("job", "http", "patch") if getattr(spec.executor, name) is not None)

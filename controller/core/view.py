@@ -1,13 +1,14 @@
 """What a decision sees: the object, and all that bears on it, as of one moment. Built by the runtime, never changed."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Protocol
 from uuid import UUID
 
 from controller.api.actiontype import ActionType
+from controller.api.base import unknown_fields
 from controller.api.common import RetryConfig
 from controller.api.names import Reason
 from controller.api.policy import ActionPolicy
@@ -57,6 +58,11 @@ class TypeEntry:
     digest: str
 
     @cached_property
+    def unknown_field(self) -> str | None:
+        """Path of the first field that the models do not know."""
+        return next(unknown_fields(self.type.spec, "spec"), None)
+
+    @cached_property
     def parameters(self) -> ParameterSchema:
         """Its parameter schema, ready for use."""
         return ParameterSchema(self.type.spec.parameters)
@@ -96,11 +102,18 @@ class World:
     policies: Sequence[ActionPolicy]
     namespace_labels: Mapping[str, str]
     settings: Settings
+    _merged: dict[tuple[str, str], EffectivePolicy] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What `policy_for` has worked out: many decisions share one world."""
 
     def policy_for(self, namespace: str, action: str) -> EffectivePolicy:
-        entry = self.catalogue.types.get(action)
-        risk = entry.type.spec.risk if entry else None
-        return effective(self.policies, PolicySubject(namespace, self.namespace_labels, action, risk))
+        merged = self._merged.get((namespace, action))
+        if merged is None:
+            entry = self.catalogue.types.get(action)
+            risk = entry.type.spec.risk if entry else None
+            merged = effective(self.policies, PolicySubject(namespace, self.namespace_labels, action, risk))
+            if entry:  # names that nobody declared are endless
+                self._merged[namespace, action] = merged
+        return merged
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import re
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from controller.api.base import API_VERSION
@@ -37,8 +38,10 @@ _NOT_IN_NAMES = re.compile(r"[^a-z0-9.-]")
 class EventWriter:
     """Posts Events in the background: `async with EventWriter(api) as events: events.write(record)`."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, ready: Callable[[], Awaitable[None]] | None = None) -> None:
+        """`ready` returns when the API server is there; while it is away Events wait instead of being lost."""
         self._api = api
+        self._ready = ready
         self._queue: asyncio.Queue[EventRecord] = asyncio.Queue(_QUEUE_LENGTH)
         self._posters: list[asyncio.Task[None]] = []
         self._told: set[str] = set()
@@ -92,9 +95,7 @@ class EventWriter:
         body = event(record)
         namespace = body["metadata"]["namespace"]
         try:
-            await write_again(
-                partial(self._api.create, EVENTS, body, namespace=namespace), tries=_TRIES, seconds=_TRY_SECONDS
-            )
+            await write_again(partial(self._create, body, namespace), tries=_TRIES, seconds=_TRY_SECONDS)
         except Conflict:
             self.written += 1  # the name is taken: by this very Event
         except PermanentFailure as error:
@@ -105,6 +106,11 @@ class EventWriter:
             self._tell_once("lost", f"Events are lost: {error}")
         else:
             self.written += 1
+
+    async def _create(self, body: Json, namespace: str) -> Json:
+        if self._ready is not None:
+            await self._ready()
+        return await self._api.create(EVENTS, body, namespace=namespace)
 
     def _tell_once(self, why: str, message: str) -> None:
         if why not in self._told:

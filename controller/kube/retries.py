@@ -6,7 +6,7 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_base, wait_random_exponential
 
-from controller.core.errors import Conflict, LostAnswer, Repeatable, TransientFailure
+from controller.core.errors import ActionError, Conflict, LostAnswer, Repeatable, TransientFailure
 from controller.kube.answers import Expired
 
 T = TypeVar("T")
@@ -29,7 +29,7 @@ class PatientWait(wait_base):
 
 async def read_again(call: Callable[[], Awaitable[T]]) -> T:
     """A read, tried up to 4 times within about 5 s while its failure is transient. Raises the last failure."""
-    return await _reads.copy()(call)  # tenacity keeps the state of a running call in the object
+    return await _tried_again(_reads.copy(), call)  # tenacity keeps the state of a running call in the object
 
 
 async def write_again(call: Callable[[], Awaitable[T]], *, tries: int, seconds: float) -> T:
@@ -40,7 +40,22 @@ async def write_again(call: Callable[[], Awaitable[T]], *, tries: int, seconds: 
         stop=stop_after_attempt(tries) | stop_before_delay(seconds),
         reraise=True,
     )
-    return await retrying(call)
+    return await _tried_again(retrying, call)
+
+
+async def _tried_again(retrying: AsyncRetrying, call: Callable[[], Awaitable[T]]) -> T:
+    """The call, which nearly always works: only a failure is worth the cost of a retrying one, which then counts it."""
+    try:
+        return await call()
+    except ActionError as error:
+        failed: list[ActionError] = [error]
+
+    async def repeated() -> T:
+        if failed:
+            raise failed.pop()
+        return await call()
+
+    return await retrying(repeated)
 
 
 def _may_pass(error: BaseException) -> bool:

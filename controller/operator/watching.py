@@ -15,6 +15,19 @@ REQUEST_TIMEOUT_SECONDS = 30.0
 IDLE_SECONDS = 1.0
 
 
+class NoDiffs(kopf.DiffBaseStorage):
+    """Nothing to compare with. kopf makes two deep copies of every object it sees for differences nobody asks for."""
+
+    def build(self, **_: Any) -> Any:
+        return None
+
+    def fetch(self, **_: Any) -> Any:
+        return None
+
+    def store(self, **_: Any) -> None:
+        """Nothing is kept."""
+
+
 def registry(login: Login, intake: Intake) -> kopf.OperatorRegistry:
     """The handlers: login, settings, and `seen` for each kind."""
     handlers = kopf.OperatorRegistry()
@@ -46,6 +59,7 @@ def configure_watching(settings: kopf.OperatorSettings) -> None:
     """Live objects only, in pages; nothing written, nothing posted, no scan of the cluster."""
     settings.scanning.disabled = True
     settings.peering.standalone = True
+    settings.persistence.diffbase_storage = NoDiffs()
     settings.posting.enabled = False
     settings.posting.loggers = False
     settings.networking.request_timeout = REQUEST_TIMEOUT_SECONDS

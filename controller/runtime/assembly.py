@@ -71,7 +71,8 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
     declarations = Declarations(registry, options.settings)
     async with Session(login) as session:
         api = Api(session)
-        events = EventWriter(api)
+        outage = Outage(lambda: api.list(POLICIES, metadata_only=True), metrics)
+        events = EventWriter(api, outage.over)
         async with (
             events,
             Lease(
@@ -112,7 +113,6 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 workflows=workflows,
                 reaper=reaper,
             )
-            outage = Outage(lambda: api.list(POLICIES, metadata_only=True), metrics)
             worker = Worker(
                 api=api,
                 store=store,

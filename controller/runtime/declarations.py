@@ -24,6 +24,8 @@ class Declarations:
         self._types: dict[str, TypeEntry] = {}
         self._policies: dict[str, ActionPolicy] = {}
         self._namespaces: dict[str, Mapping[str, str]] = {}
+        self._worlds: dict[str, World] = {}
+        """By namespace, as long as nothing that is declared changes."""
 
     @property
     def types(self) -> Mapping[str, TypeEntry]:
@@ -35,6 +37,7 @@ class Declarations:
 
     def put_type(self, raw: Json) -> bool:
         """Takes the type up; whether what it declares changed. One that cannot be read counts as absent."""
+        self._worlds.clear()
         name = raw["metadata"]["name"]
         before = self._types.get(name)
         try:
@@ -50,6 +53,7 @@ class Declarations:
 
         One that cannot be read halts everything: a rule that nobody understands must not be passed over.
         """
+        self._worlds.clear()
         name = raw["metadata"]["name"]
         before = self._policies.get(name)
         try:
@@ -62,6 +66,7 @@ class Declarations:
 
     def put_namespace(self, raw: Json) -> bool:
         """Takes the namespace's labels up; whether they changed."""
+        self._worlds.clear()
         name = raw["metadata"]["name"]
         labels = raw["metadata"].get("labels") or {}
         changed = self._namespaces.get(name) != labels
@@ -69,19 +74,25 @@ class Declarations:
         return changed
 
     def remove_type(self, name: str) -> bool:
+        self._worlds.clear()
         return self._types.pop(name, None) is not None
 
     def remove_policy(self, name: str) -> bool:
+        self._worlds.clear()
         return self._policies.pop(name, None) is not None
 
     def remove_namespace(self, name: str) -> bool:
+        self._worlds.clear()
         return self._namespaces.pop(name, None) is not None
 
     def world(self, namespace: str) -> World:
         """What a decision about an object of that namespace is based on."""
-        return World(
-            catalogue=Catalogue(dict(self._types), self._built_ins),
-            policies=tuple(self._policies.values()),
-            namespace_labels=self._namespaces.get(namespace, {}),
-            settings=self._settings,
-        )
+        world = self._worlds.get(namespace)
+        if world is None:
+            world = self._worlds[namespace] = World(
+                catalogue=Catalogue(dict(self._types), self._built_ins),
+                policies=tuple(self._policies.values()),
+                namespace_labels=self._namespaces.get(namespace, {}),
+                settings=self._settings,
+            )
+        return world

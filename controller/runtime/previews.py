@@ -1,5 +1,8 @@
 """Gathers previews: whether the runner exists, and what the API server's dry run as the runner says."""
 
+import time
+from collections.abc import Callable
+
 from controller.actions.registry import Registry
 from controller.api.names import Reason
 from controller.core.errors import NotFound, PermanentFailure, RightMissing, TransientFailure
@@ -11,12 +14,20 @@ from controller.kube.api import Api
 from controller.runtime.attempts import Reach
 from controller.runtime.resources import SERVICE_ACCOUNTS
 
+RUNNER_SECONDS = 5.0
+"""For how long a runner that was seen to exist is not asked for again."""
+
 
 class Previews:
     """Asks executors for previews."""
 
-    def __init__(self, api: Api, registry: Registry, reach: Reach) -> None:
+    def __init__(
+        self, api: Api, registry: Registry, reach: Reach, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
         self._api = api
+        self._monotonic = monotonic
+        self._runners: dict[tuple[str, str], float] = {}
+        """When each runner was last seen to exist."""
         self._registry = registry
         self._reach = reach
 
@@ -81,12 +92,17 @@ class Previews:
             return Findings(fault=Fault(Reason.PREVIEW_REFUSED, str(error), missing=True))
 
     async def _demand_runner(self, namespace: str, runner: str) -> None:
+        now = self._monotonic()
+        if now - self._runners.get((namespace, runner), -RUNNER_SECONDS) < RUNNER_SECONDS:
+            return
+        self._runners.pop((namespace, runner), None)
         try:
             await self._api.get(SERVICE_ACCOUNTS, runner, namespace=namespace)
         except NotFound:
             raise _RunnerMissingError(
                 f"spec.serviceAccountName: there is no ServiceAccount {runner} in namespace {namespace}; create it"
             ) from None
+        self._runners[namespace, runner] = now
 
 
 class _RunnerMissingError(Exception):

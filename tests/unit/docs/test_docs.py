@@ -1,0 +1,148 @@
+"""What the documentation says, compared with the code."""
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client.metrics import MetricWrapperBase
+
+from controller.actions.registry import built_ins
+from controller.api import names
+from controller.api.common import Change, RetryConfig
+from controller.api.policy import ActionPolicy
+from controller.api.proposal import ProposalSpec
+from controller.core.digest import digest, request_digest, sha256
+from controller.core.policy import unsupported_fields
+from controller.core.validation import proposal_field_faults
+from controller.runtime.clock import utc_now
+from controller.runtime.metrics import Metrics
+from hack.doc_tables import NOT_YET, outdated
+
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs"
+SPEC = DOCS / "spec"
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md"])
+CHECK = {"resource": {"apiVersion": "v1", "kind": "Pod", "name": "a"}, "expression": "true"}
+
+
+def blocks(page: Path, language: str) -> list[str]:
+    """The fenced blocks of a page."""
+    return re.findall(rf"```{language}\n(.*?)```", page.read_text(), re.DOTALL)
+
+
+def test_tables_are_those_that_the_code_makes() -> None:
+    assert not outdated(), "run `python hack/doc_tables.py`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
+        if target.startswith("https://"):
+            continue
+        path, _, anchor = target.partition("#")
+        found = (page.parent / path).resolve() if path else page
+        assert found.exists(), f"{page}: {target}"
+        if anchor:
+            headings = re.findall(r"^#+ (.+)$", found.read_text(), re.MULTILINE)
+            slugs = [re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings]
+            assert anchor in slugs, f"{page}: {target}"
+
+
+@pytest.mark.parametrize(
+    ("words", "pages"),
+    [
+        (names.Phase, ["actionproposal"]),
+        (names.Outcome, ["actionproposal"]),
+        (names.Reason, ["actionproposal"]),
+        (names.ConditionType, ["actionproposal"]),
+        (names.AttemptResult, ["attempts"]),
+        (names.Transition, ["events-and-audit"]),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_every_word_of_the_api_is_explained(words: Any, pages: list[str]) -> None:
+    text = "".join((SPEC / f"{page}.md").read_text() for page in pages)
+    missing = [word.value for word in words if not re.search(rf"\b{word.value}\b", text)]
+    assert not missing
+
+
+def test_fields_that_are_marked_as_not_carried_out_are_refused_by_the_code() -> None:
+    spec = ProposalSpec.model_validate({"action": "wait", "reason": "x", "preconditions": [CHECK], "verify": [CHECK]})
+    faults = {fault.message.partition(":")[0].removeprefix("spec.") for fault in proposal_field_faults(spec)}
+    assert faults == NOT_YET["ActionProposal.spec"]
+    policy = ActionPolicy.model_validate(
+        {
+            "metadata": {"name": "a"},
+            "spec": {
+                "match": {"requesters": ["a"]}, "mode": "Execute", "halt": False, "serviceAccountName": "a",
+                "http": {"allowedHosts": ["a"]}, "approval": {"required": 1}, "kinds": {"allowed": ["apps/Deployment"]},
+                "dynamicTargets": "Allow", "limits": {"maxConcurrent": 1}, "protect": {"namespaces": ["a"]},
+                "windows": [{"start": "01:00", "end": "02:00", "timeZone": "UTC"}],
+                "freezes": [{"start": "2030-01-01T00:00:00Z", "end": "2030-01-02T00:00:00Z", "reason": "x"}],
+            },
+        }
+    )  # fmt: skip
+    found = {path.removeprefix("spec.") for path in unsupported_fields(policy.spec)}
+    assert found == NOT_YET["ActionPolicy.spec"]
+
+
+def test_the_table_of_action_types_is_right() -> None:
+    text = (DOCS / "actions.md").read_text()
+    rows = dict(re.findall(r"^\| \[([a-z-]+)\]\(#[a-z-]+\) \| (.+) \|$", text, re.MULTILINE))
+    registry = {executor.name: executor for executor in built_ins(utc_now)}
+    assert set(rows) == set(registry)
+    for name, row in rows.items():
+        executor = registry[name]
+        risk, idempotent, runner, _, timeout = (cell.strip() for cell in row.split("|"))
+        assert risk == executor.risk, name
+        assert (idempotent != "no") == executor.idempotent, name
+        assert (runner == "yes") == executor.needs_runner, name
+        assert timeout == f"{executor.timeout_seconds} s", name
+
+
+def test_every_metric_is_in_the_table_with_its_labels() -> None:
+    table = dict(re.findall(r"^\| `(actionoperator_\w+)` \| (.+) \|$", (SPEC / "metrics.md").read_text(), re.MULTILINE))
+    metrics = [value for value in vars(Metrics()).values() if isinstance(value, MetricWrapperBase)]
+    told = {}
+    for metric in metrics:
+        name = metric._name + ("_total" if metric._type == "counter" else "")
+        told[name] = (metric._type, ", ".join(f"`{label}`" for label in metric._labelnames))
+    found = {name: tuple(cell.strip() for cell in row.split("|")[:2]) for name, row in table.items()}
+    assert found == told
+
+
+def independent_sha256(document: Any) -> str:
+    """Without our code or library: for whole numbers and plain text, RFC 8785 is this."""
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_the_digests_of_the_example_can_be_recomputed() -> None:
+    page = SPEC / "digest.md"
+    document, with_changes = map(json.loads, blocks(page, "json"))
+    told = re.findall(r"gives `(sha256:[0-9a-f]{64})`", page.read_text())
+    assert told == [independent_sha256(document), independent_sha256(with_changes)]
+    timing = document["timings"][""]
+    computed = request_digest(
+        kind=document["kind"],
+        namespace=document["namespace"],
+        spec=document["spec"] | {"suspend": False, "cancelled": False, "ttlSecondsAfterFinished": 60},
+        types=document["types"],
+        runner=document["runner"],
+        timings={"": (timing["timeoutSeconds"], RetryConfig.model_validate(timing["retry"]))},
+    )
+    assert computed == told[0]
+    change = with_changes["changes"][0]
+    scaled = Change(target=change["target"], path=change["path"], before=change["before"], after=6)
+    also_scaled = scaled.model_copy(update={"path": "spec.other", "managed_by": "HorizontalPodAutoscaler a"})
+    assert digest(told[0], [scaled, also_scaled]) == told[1]
+
+
+def test_an_absent_value_counts_as_null_in_a_digest() -> None:
+    request = sha256({})
+    computed = digest(request, [Change(target="Node a", path="spec.unschedulable", after=True)])
+    change = {"target": "Node a", "path": "spec.unschedulable", "before": None}
+    assert computed == independent_sha256({"requestDigest": request, "changes": [change]})
