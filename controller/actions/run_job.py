@@ -116,7 +116,7 @@ def _finished(job: Json) -> Verified:
         if condition["status"] != "True":
             continue
         if condition["type"] == "Complete":
-            return Verified(True, f"Job {name} is complete")
+            return Verified(True, "It is complete.")
         if condition["type"] == "Failed":
             why = f"{condition.get('reason', '')}: {condition.get('message', '')}"
             raise EffectFailed(cut(f"Job {name} failed: {why}"))

@@ -43,7 +43,8 @@ class Wait(Action[WaitParameters]):
 
     async def verify(self, request: Request[WaitParameters], operation: Operation) -> Verified:
         until = _until(request, operation)
-        return Verified(self._now() >= until, f"waits until {rfc3339(until)}", until)
+        over = self._now() >= until
+        return Verified(over, "It is over." if over else f"waits until {rfc3339(until)}", until)
 
 
 def _until(request: Request[WaitParameters], operation: Operation) -> datetime:
@@ -52,4 +53,4 @@ def _until(request: Request[WaitParameters], operation: Operation) -> datetime:
 
 def _begun(request: Request[WaitParameters], operation: Operation) -> Done:
     until = rfc3339(_until(request, operation))
-    return Done(f"Waits {request.parameters.seconds} s, until {until}.", {"until": until})
+    return Done(f"Wait of {request.parameters.seconds} s, until {until}.", {"until": until})

@@ -1,9 +1,10 @@
 """From what people type to the object that they mean: `scale-checkout`, `ap/scale-checkout`, `aw/node-3`."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from typing import Any, TypeVar
 
 from controller.api.base import GROUP
 from controller.api.proposal import ActionProposal
@@ -12,8 +13,10 @@ from controller.cli.exits import Exit
 from controller.cli.items import Item, Kind, newest_last
 from controller.cli.refusals import NOT_INSTALLED, Refused
 from controller.client.resources import LIVE, resource
-from controller.core.errors import NotFound
+from controller.core.errors import NotFound, RightMissing
 from controller.kube.api import Api
+
+T = TypeVar("T")
 
 BOTH: tuple[Kind, ...] = (ActionProposal, ActionWorkflow)
 _NEAR = 3
@@ -54,15 +57,24 @@ class Ref:
 async def find(api: Api, namespace: str, text: str) -> Item:
     """The object. Raises Refused if there is none (with near names), or one of each kind."""
     ref = Ref.parse(text)
-    found = [
-        item for item in await asyncio.gather(*(_get(api, namespace, kind, ref.name) for kind in ref.kinds)) if item
-    ]
+    looked = await asyncio.gather(*(_get(api, namespace, kind, ref.name) for kind in ref.kinds), return_exceptions=True)
+    found = [item for item in looked if isinstance(item, Item)]
     if len(found) > 1:
         forms = " or ".join(item.short for item in found)
         raise Refused(f"{ref.name} is both a proposal and a workflow in namespace {namespace}; say {forms}", Exit.USAGE)
-    if not found:
-        raise Refused(missing(ref, namespace, await fetch(api, namespace)), Exit.NOT_FOUND)
-    return found[0]
+    if found:
+        return found[0]  # even if the user may not read the other kind
+    for error in looked:
+        if isinstance(error, BaseException):
+            raise error
+    raise Refused(missing(ref, namespace, await _names_there(api, namespace)), Exit.NOT_FOUND)
+
+
+async def _names_there(api: Api, namespace: str) -> Sequence[Item]:
+    try:
+        return await fetch(api, namespace)
+    except RightMissing:
+        return ()
 
 
 def missing(ref: Ref, namespace: str, there: Sequence[Item]) -> str:
@@ -76,15 +88,22 @@ def missing(ref: Ref, namespace: str, there: Sequence[Item]) -> str:
     same = [item.short for item in there if item.name == ref.name]
     by_name = {item.name: item.short for item in there}
     near = same or [by_name[name] for name in get_close_matches(ref.name, by_name, _NEAR, cutoff=_ALIKE)]
-    if near:
-        return f"{line}; did you mean {', '.join(near)}?"
-    return f"{line}; see kubectl actions list -A" if there else f"{line}, nor any other; see kubectl actions list -A"
+    return f"{line}; did you mean {', '.join(near)}?" if near else f"{line}; see kubectl actions list -A"
 
 
 async def fetch(api: Api, namespace: str | None, kinds: Sequence[Kind] = BOTH, *, live: bool = False) -> list[Item]:
     """All objects, newest last. `namespace` None: of the whole cluster. Raises Refused without our CRDs."""
-    found = await asyncio.gather(*(_list(api, namespace, kind, LIVE if live else "") for kind in kinds))
+    found = await _together([_list(api, namespace, kind, LIVE if live else "") for kind in kinds])
     return newest_last(item for items in found for item in items)
+
+
+async def _together(calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    """All results. If several fail, always the error of the first: who tries again sees the same."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return [result for result in results if not isinstance(result, BaseException)]
 
 
 async def _get(api: Api, namespace: str, kind: Kind, name: str) -> Item | None:

@@ -70,8 +70,7 @@ def judge(attempt: Attempt, report: Report) -> Ending:
 
 def _judge_done(report: Report) -> Ending:
     if report.verified:
-        message = report.done.message if report.done else report.message
-        return Ending(AttemptResult.SUCCEEDED, Reason.SUCCEEDED, message, Outcome.SUCCEEDED)
+        return Ending(AttemptResult.SUCCEEDED, Reason.SUCCEEDED, report.message, Outcome.SUCCEEDED)
     if report.stop is Stop.CANCELLED:
         message = "cancelled after its effect was made; status.undo says what puts things back"
         return Ending(AttemptResult.FAILED, Reason.EFFECT_MADE, message, Outcome.CANCELLED)

@@ -104,7 +104,6 @@ def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
     if entry is None:
         raise AssertionError("the gates let a proposal through whose type is gone")
     status = _seen(view, now)
-    traits = view.world.catalogue.built_ins.traits(executor_name(entry), view.proposal.spec.parameters)
     attempts = claim(
         status.attempts,
         owner=view.world.settings.owner,
@@ -120,7 +119,7 @@ def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
         update={
             "attempts": attempts,
             "started_at": status.started_at or now,
-            "runner": view.runner if traits.needs_runner else None,
+            "runner": _acts_as(view, entry),
             "next_retry_at": None,
         }
     )
@@ -164,13 +163,13 @@ def _seen(view: ProposalView, now: datetime) -> ProposalStatus:
 def _with_preview(
     view: ProposalView, status: ProposalStatus, entry: TypeEntry, result: PreviewResult, now: datetime
 ) -> ProposalStatus:
-    spec = view.proposal.spec
+    spec, runner = view.proposal.spec, _acts_as(view, entry)
     request = request_digest(
         kind=view.proposal.kind,
         namespace=view.proposal.metadata.namespace or "",
         spec=view.raw_spec,
         types={spec.action: entry.raw_spec},
-        runner=view.runner,
+        runner=runner,
         timings={"": (view.timeout_seconds, view.retry)},
     )
     return status.model_copy(
@@ -180,10 +179,16 @@ def _with_preview(
             "digest": digest(request, result.changes),
             "risk": entry.type.spec.risk,
             "mode": effective_mode(spec.mode, view.policy.mode),
-            "runner": view.runner,
+            "runner": runner,
             "undo": result.undo,
         }
     )
+
+
+def _acts_as(view: ProposalView, entry: TypeEntry) -> str | None:
+    """The runner, for actions that touch the API server."""
+    traits = view.world.catalogue.built_ins.traits(executor_name(entry), view.proposal.spec.parameters)
+    return view.runner if traits.needs_runner else None
 
 
 def preview_status(result: PreviewResult, now: datetime) -> Preview:

@@ -16,7 +16,18 @@ from controller.api.proposal import Attempt
 from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.decision import Work
 from controller.core.errors import ActionError, EffectFailed, LostAnswer, Repeatable, TransientFailure
-from controller.core.ports import Cluster, Done, Egress, Executor, Http, Journal, Observation, Operation, Request
+from controller.core.ports import (
+    Cluster,
+    Done,
+    Egress,
+    Executor,
+    Http,
+    Journal,
+    Observation,
+    Operation,
+    Request,
+    Verified,
+)
 from controller.runtime.store import Key
 
 logger = logging.getLogger(__name__)
@@ -60,6 +71,7 @@ class _Running:
     attempt_id: str
     task: asyncio.Task[None]
     journal: Journal
+    begun: bool = False
     stop: Stop | None = None
 
 
@@ -113,7 +125,8 @@ class AttemptRunner:
         current = self._running.get(owner)
         if current and current.stop is None:
             current.stop = reason
-            current.task.cancel()
+            if current.begun:  # a task that is cancelled before its first step ends without a word
+                current.task.cancel()
 
     async def drain(self, seconds: float) -> None:
         """Waits for effects under way, then ends what is left, leaving it open for the next process.
@@ -130,6 +143,7 @@ class AttemptRunner:
 
     async def _carry_out(self, owner: Owner, assignment: Assignment) -> None:
         current = self._running[owner]
+        current.begun = True
         try:
             report = await self._judged(assignment, current)
         finally:
@@ -138,6 +152,8 @@ class AttemptRunner:
         self._on_report(owner)
 
     async def _judged(self, assignment: Assignment, current: "_Running") -> Report:
+        if current.stop is not None:
+            return await self._stopped(assignment, current.stop)
         try:
             return await self._within_deadline(assignment)
         except asyncio.CancelledError:
@@ -160,7 +176,7 @@ class AttemptRunner:
             return tracker.timed_out()
 
     async def _stopped(self, assignment: Assignment, stop: Stop) -> Report:
-        if assignment.journal.done is not None and stop is Stop.CANCELLED:
+        if _known_done(assignment) and stop is Stop.CANCELLED:
             try:
                 async with asyncio.timeout(STOP_SECONDS):
                     await assignment.executor.stop(assignment.request, assignment.operation)
@@ -186,8 +202,9 @@ class _Tracker:
                 return self._report(Effect.UNCLEAR, "the operator was restarted during the attempt", Stop.CRASHED)
             assignment.journal.known_done(done)
             self._done_at = self._done_at or self._clock()
-            await self._verified()
-            return self._report(Effect.DONE, done.message, verified=True)
+            verified = await self._verified()
+            message = " ".join(filter(None, (done.message, verified.message)))
+            return self._report(Effect.DONE, message, verified=True)
         except ActionError as error:
             return self._failed(error)
         except Exception as error:
@@ -208,10 +225,12 @@ class _Tracker:
             case Work.OBSERVE:
                 return await self._observed()
             case Work.VERIFY:
-                return Done("verified the effect of an earlier attempt")
+                return Done("The effect of an earlier attempt is verified.")
 
     async def _observed(self) -> Done | Observation:
         assignment = self._assignment
+        if _known_done(assignment):
+            return Done("verified the effect of an earlier attempt")
         pause = FIRST_LOOK_SECONDS
         while True:
             try:
@@ -223,7 +242,7 @@ class _Tracker:
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_LOOK_SECONDS)
 
-    async def _verified(self) -> None:
+    async def _verified(self) -> Verified:
         """Returns when the purpose is reached. What cannot be read now is looked at again, until time is up."""
         assignment = self._assignment
         pause = FIRST_LOOK_SECONDS
@@ -234,7 +253,7 @@ class _Tracker:
                 self._missing = str(error)
             else:
                 if seen.ok:
-                    return
+                    return seen
                 self._missing = seen.message
                 if seen.again_at:
                     pause = max(FIRST_LOOK_SECONDS, (seen.again_at - self._clock()).total_seconds())
@@ -248,7 +267,7 @@ class _Tracker:
             effect = Effect.FAILED
         elif journal.done is not None:
             effect = Effect.DONE
-        elif isinstance(error, LostAnswer) or (isinstance(error, _Broken) and journal.sent):
+        elif isinstance(error, LostAnswer) or (isinstance(error, _Broken) and _maybe_sent(self._assignment)):
             effect = Effect.UNCLEAR
         else:
             effect = Effect.NOT_DONE
@@ -284,11 +303,18 @@ def _from_journal(
     assignment: Assignment, at: datetime, stop: Stop, message: str, done_at: datetime | None = None
 ) -> Report:
     """What is known of an attempt that was ended from outside."""
-    journal = assignment.journal
-    if journal.done is not None:
+    if _known_done(assignment):
         effect = Effect.DONE
-    elif journal.sent or assignment.work is Work.OBSERVE:
-        effect = Effect.UNCLEAR
     else:
-        effect = Effect.NOT_DONE
-    return Report(assignment.attempt.id, effect, at, message=message, stop=stop, done=journal.done, done_at=done_at)
+        effect = Effect.UNCLEAR if _maybe_sent(assignment) else Effect.NOT_DONE
+    done = assignment.journal.done
+    return Report(assignment.attempt.id, effect, at, message=message, stop=stop, done=done, done_at=done_at)
+
+
+def _known_done(assignment: Assignment) -> bool:
+    return assignment.journal.done is not None or assignment.attempt.done_at is not None
+
+
+def _maybe_sent(assignment: Assignment) -> bool:
+    """Whether this process, or the one that it took the attempt over from, may have sent something."""
+    return assignment.journal.sent or assignment.work is Work.OBSERVE

@@ -11,12 +11,14 @@ from typing import Any, TextIO
 
 from controller.api.base import rfc3339
 from controller.api.common import HistoryEntry
+from controller.api.names import Transition
 from controller.api.proposal import Attempt
 from controller.core.ports import Json
 
 logger = logging.getLogger(__name__)
 
 SOURCE = "/actionoperator.dev/operator"
+_BEFORE_ATTEMPTS = frozenset({Transition.PROPOSED, Transition.VALIDATED})
 
 
 class AuditLog:
@@ -50,7 +52,7 @@ def transition_record(raw: Json, entry: HistoryEntry, status: Json) -> Json:
         "outcome": status.get("outcome"),
         "retryCount": status.get("retryCount"),
         "nextRetryAt": status.get("nextRetryAt"),
-        "attempt": attempt_data(status),
+        "attempt": None if entry.reason in _BEFORE_ATTEMPTS else attempt_data(status),
     }
     return record(raw, str(entry.n), entry.reason.value, entry.at, data)
 

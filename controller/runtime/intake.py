@@ -58,6 +58,8 @@ class Intake:
         key = key_of(plural, raw)
         known = self._store.version(key)
         if known and known[0] != raw["metadata"]["uid"]:
+            if known[1] > int(raw["metadata"]["resourceVersion"]):
+                return
             self.gone(key)
         if (raw.get("status") or {}).get("outcome"):
             self._finished(key, raw)

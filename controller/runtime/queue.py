@@ -58,14 +58,14 @@ class DelayQueue(Generic[K]):
 
     async def take(self) -> K:
         """The next due key; waits for one. The taker calls `done` afterwards."""
+        await asyncio.sleep(0)  # a long row of due keys must not keep everything else from running
         while True:
             self._promote()
             if self._ready:
                 key = self._ready.popleft()
                 self._queued.discard(key)
                 self._working.add(key)
-                await asyncio.sleep(0)  # a long row of due keys must not keep everything else from running
-                return key
+                return key  # nothing awaited since: a taker that is cancelled here would take the key with it
             self._changed.clear()
             await self._sleep()
 

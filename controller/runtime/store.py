@@ -42,7 +42,7 @@ class Store:
         kept = {name: value for name, value in metadata.items() if name != "managedFields"}
         version = int(metadata["resourceVersion"])
         known = self._objects.setdefault(plural, {}).get(key)
-        if known and known.uid == metadata["uid"] and known.version >= version:
+        if known and known.version >= version:  # also where an earlier object of that name is told of late
             return None
         data = json.dumps({**raw, "metadata": kept}, separators=(",", ":"), ensure_ascii=False).encode()
         self._objects[plural][key] = _Stored(metadata["uid"], version, data)

@@ -288,6 +288,24 @@ def test_who_may_not_read_is_told_the_missing_right(shell: Shell) -> None:
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_who_may_read_one_kind_alone_can_use_it(shell: Shell) -> None:
+    shell.proposal("one")
+    root = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{shell.namespace}"
+    rule = {"apiGroups": ["actionoperator.dev"], "resources": ["actionproposals"], "verbs": ["get"]}
+    assert shell.server.send("POST", f"{root}/roles", {"metadata": {"name": "reader"}, "rules": [rule]}).accepted
+    group = "rbac.authorization.k8s.io"
+    binding = {
+        "metadata": {"name": "reader"},
+        "subjects": [{"kind": "User", "name": "bob", "apiGroup": group}],
+        "roleRef": {"apiGroup": group, "kind": "Role", "name": "reader"},
+    }
+    assert shell.server.send("POST", f"{root}/rolebindings", binding).accepted
+    shell.kubeconfig = shell.cluster.kubeconfig_of("bob")
+    assert shell.run("describe", "one").stdout.startswith(f"ActionProposal {shell.namespace}/one")
+    assert shell.run("describe", "ap/other").returncode == 3
+    assert shell.run("list", "--kind", "workflows").returncode == 4
+
+
 def test_an_api_server_that_is_away_is_one_line(shell: Shell, tmp_path: Path) -> None:
     config = yaml.safe_load(shell.kubeconfig.read_text())
     config["clusters"][0]["cluster"]["server"] = "https://127.0.0.1:9"

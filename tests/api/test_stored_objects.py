@@ -58,7 +58,7 @@ SHARED: dict[str, Any] = {
     "history": (HistoryEntry(n=1, at=NOW, reason=Transition.PROPOSED, actor="unverified:alice", message="m"),),
     "conditions": (
         Condition(
-            type=ConditionType.READY, status="False", reason=Reason.TIMEOUT, message="late", last_transition_time=NOW,
+            type=ConditionType.READY, status="False", reason=Reason.SCHEDULED, message="late", last_transition_time=NOW,
             observed_generation=1,
         ),
     ),

@@ -115,7 +115,8 @@ def test_everything_wrong_is_told_before_step_one(stage: Stage) -> None:
     status = stage.outcome("aw", "wrong")
     assert status["outcome"] == "Failed"
     for told in (
-        "wait for each other", "there is no ActionType scale-workloads", "spec.steps[d].parameters.message: must be of type",
+        "wait for each other", "there is no ActionType scale-workloads",
+        "spec.steps[d].parameters.message: must be of type",
         "spec.steps[d].parameters.volume", "spec.steps[e].when",
     ):  # fmt: skip
         assert told in status["message"]

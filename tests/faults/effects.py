@@ -84,12 +84,12 @@ class AuditTail:
                     found.append(entry)
         return found
 
-    def scaled(self, name: str) -> list[Effect]:
-        """Changes of the Deployment's scale by the runner."""
+    def by_runner(self, verb: str, resource: str, about: str) -> list[Effect]:
+        """What the runner changed."""
         runner = f"system:serviceaccount:{self.namespace}:{RUNNER}"
         return [
             Effect(datetime.fromisoformat(entry["requestReceivedTimestamp"]).timestamp())
-            for entry in self.stored("patch", "deployments/scale", name)
+            for entry in self.stored(verb, resource, about)
             if (entry.get("impersonatedUser") or {}).get("username") == runner
         ]
 
@@ -101,5 +101,9 @@ def effects_of(proposal: Json, hooks: Hooks, audit: AuditTail) -> list[Effect]:
         case "http-request":
             return hooks.received(urlsplit(parameters["url"]).path)
         case "scale-workload":
-            return audit.scaled(parameters["name"])
+            return audit.by_runner("patch", "deployments/scale", parameters["name"])
+        case "restart-rollout":
+            return audit.by_runner("patch", "deployments", parameters["name"])
+        case "run-job":
+            return audit.by_runner("create", "jobs", proposal["metadata"]["name"])
     return []

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from effects import Effect
@@ -10,11 +11,12 @@ from proxy import Write
 Json = dict[str, Any]
 
 COUNTING = frozenset({"Failed", "NotDone", "Unknown"})
-AT_MOST_ONCE = frozenset({"POST", "PATCH"})
+NOT_REPEATED = frozenset({"POST", "PATCH"})
 
 
 def at_most_once(proposal: Json) -> bool:
-    return proposal["spec"]["parameters"].get("method") in AT_MOST_ONCE
+    spec = proposal["spec"]
+    return spec["action"] == "run-job" or spec["parameters"].get("method") in NOT_REPEATED
 
 
 def check_versions(versions: Sequence[Json]) -> None:
@@ -51,7 +53,7 @@ def check_attempts(before: Sequence[Json], now: Sequence[Json]) -> None:
             continue
         assert (old["id"], old["operation"]) == (attempt["id"], attempt["operation"]), "an attempt changed its identity"
         assert not old.get("result") or old == attempt, "a finished attempt was written again"
-    for first, second in zip(now, now[1:], strict=False):
+    for first, second in pairwise(now):
         kept = first["operation"] == second["operation"]
         assert kept == (first["result"] != "Failed" or "doneAt" in first), "the wrong operation was renewed or kept"
 
@@ -114,10 +116,14 @@ def check_steps(workflow: Json, children: Sequence[Json]) -> None:
     for step in steps:
         told = by_uid[step["uid"]]["status"]
         assert step["outcome"] == told["outcome"]
-        assert (step.get("retryCount") or 0) == (told.get("retryCount") or 0), "the step's retryCount is not its proposal's"
+        assert (step.get("retryCount") or 0) == (told.get("retryCount") or 0), (
+            "the step's retryCount is not its proposal's"
+        )
     in_turn = [by_uid[step["uid"]]["status"] for step in steps]
-    for first, second in zip(in_turn, in_turn[1:], strict=False):
-        assert _time(first["completedAt"]) <= _time(second["startedAt"]), "a step started before the one before it ended"
+    for first, second in pairwise(in_turn):
+        assert _time(first["completedAt"]) <= _time(second["startedAt"]), (
+            "a step started before the one before it ended"
+        )
 
 
 def _time(text: str) -> datetime:

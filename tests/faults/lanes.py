@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from harness.operator import Launch
 from harness.stage import Stage, staged
 from invariants import at_most_once, check_effects, check_end, check_steps, check_versions, claims, doubled
 from observer import Observer, observing
-from proxy import Fault, FaultProxy, Plan, fault_proxy
+from proxy import Fault, FaultProxy, Plan, Write, fault_proxy
 from workloads import Workload
 
 from localcluster.controlplane import ControlPlane
@@ -27,6 +27,7 @@ REACHED_SECONDS = 3.0
 LEASE_SECONDS = "15"
 ON_RECEIPT = "kill_on_receipt"
 """The operator is killed when the target outside has its request and has not answered."""
+ENDS = (".completed", ".failed", ".outcomeunknown", ".retryexhausted")
 PATHS = {
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
     "ActionProposal": "/apis/actionoperator.dev/v1alpha1/namespaces/{}/actionproposals",
@@ -131,7 +132,7 @@ class Lane:
         """Until the end and past the fault, with one restart after a kill."""
         restarted = False
         deadline = time.monotonic() + CONVERGED_SECONDS
-        latest_fault: float | None = None
+        latest: float | None = None
         while True:
             if case.kills and not restarted and self.proxy.fired.is_set():
                 self.stage.operator.start()
@@ -140,22 +141,17 @@ class Lane:
             if not self.observer.wait(name, lambda status: status.get("outcome"), 0.05):
                 assert time.monotonic() < deadline, f"no outcome {CONVERGED_SECONDS:g} s after the last fault"
                 continue
-            latest_fault = latest_fault or time.monotonic() + REACHED_SECONDS
-            done = restarted if case.kills else self.proxy.fired.is_set()
-            if done or (case.fault != "none" and time.monotonic() > latest_fault):
+            latest = latest or time.monotonic() + REACHED_SECONDS
+            if restarted if case.kills else self.proxy.fired.is_set():
                 return
-            if case.fault == "none" and self._told(name):
+            if self._told(name) if case.fault == "none" else time.monotonic() > latest:
                 return
             self.proxy.fired.wait(0.05)
 
     def _told(self, name: str) -> bool:
         """Whether the Event about the end was written, the last write of all."""
-        kind = self.observer.versions(name)[-1]["kind"]
-        ends = {f"{kind}": ("completed", "failed", "outcomeunknown", "retryexhausted")}[kind]
-        return any(
-            write.asked.resource == "events" and write.asked.name.endswith(ends) and write.answered_at
-            for write in self.proxy.writes(f"{name}.")
-        )
+        events = [write for write in self.proxy.writes(f"{name}.") if write.asked.resource == "events"]
+        return any(write.asked.name.endswith(ENDS) and write.answered_at for write in events)
 
     # -- judging ---------------------------------------------------------------------------------------------------
 
@@ -175,9 +171,9 @@ class Lane:
             check_end(versions)
             claimed = claims(writes, raw["metadata"]["name"])
             check_effects(raw, effects[raw["metadata"]["name"]], claimed)
-            self._check_outcome(case, raw)
-            if raw["spec"]["action"] == "scale-workload":
-                self._check_scaled(raw["spec"]["parameters"])
+            self._check_outcome(case, raw, writes)
+            if raw["spec"]["parameters"].get("kind") == "Deployment":
+                self._check_changed_once(raw["spec"]["parameters"])
         if whole[-1]["kind"] == "ActionWorkflow":
             check_versions(whole)
             check_steps(whole[-1], proposals)
@@ -186,18 +182,19 @@ class Lane:
             assert whole[-1]["status"]["outcome"] == "Succeeded"
         return effects
 
-    def _check_outcome(self, case: Case, proposal: Json) -> None:
-        """Succeeded; only what is at most once may end Unknown, if the operator died between claim and result."""
+    def _check_outcome(self, case: Case, proposal: Json, writes: Sequence[Write]) -> None:
+        """Succeeded; only what is at most once may end Unknown, if the operator died or the effect's answer is lost."""
         outcome = proposal["status"]["outcome"]
-        if at_most_once(proposal) and case.kills:
+        effect_failed = any(write.fault and write.asked.group in ("apps", "batch") for write in writes)
+        if at_most_once(proposal) and (case.kills or effect_failed):
             assert outcome in ("Succeeded", "Unknown"), f"outcome {outcome}"
         else:
             assert outcome == "Succeeded", f"outcome {outcome}"
 
-    def _check_scaled(self, parameters: Json) -> None:
+    def _check_changed_once(self, parameters: Json) -> None:
         path = f"{PATHS['Deployment'].format(self.stage.namespace)}/{parameters['name']}"
         deployment: Any = self.stage.cluster.api().get(path)
-        assert deployment["spec"]["replicas"] == parameters["replicas"]
+        assert deployment["spec"]["replicas"] == parameters.get("replicas", 1)
         assert deployment["metadata"]["generation"] == 2, "its spec was changed more than once"
 
     def _story(self, case: Case, name: str) -> str:

@@ -68,7 +68,9 @@ def observing(cluster: ControlPlane, namespace: str) -> Iterator[Observer]:
             path = f"/apis/{API}/namespaces/{namespace}/{plural}"
             version = json.loads(json.dumps(cluster.api().get(path)))["metadata"]["resourceVersion"]
             connection = _connection(cluster)
-            connection.request("GET", f"{path}?watch=1&timeoutSeconds=3600&resourceVersion={version}", headers=_as(cluster))
+            connection.request(
+                "GET", f"{path}?watch=1&timeoutSeconds=3600&resourceVersion={version}", headers=_as(cluster)
+            )
             streams.append(connection)
             thread = threading.Thread(target=_read, args=(connection, observer), name=f"observer {plural}", daemon=True)
             thread.start()

@@ -18,17 +18,19 @@ class Report:
     def line(self) -> str:
         found = self.results
         kills = sum(1 for result in found if result.case.kills and result.reached)
+        doubled = sum(result.doubled for result in found)
+        unknown = sum(1 for result in found if result.outcome == "Unknown")
         missed = sum(1 for result in found if not result.reached and result.case.fault != "none")
         return (
-            f"faults: {len(found) + self.broken} cases, {kills} kills, {sum(result.doubled for result in found)} doubled "
-            f"effects, {len(found)} converged, {self.broken} broken, "
-            f"{sum(1 for result in found if result.outcome == 'Unknown')} Unknown, {missed} faults not reached, "
+            f"faults: {len(found) + self.broken} cases, {kills} kills, {doubled} doubled effects, "
+            f"{len(found)} converged, {self.broken} broken, {unknown} Unknown, "
+            f"{missed} faults not reached, "
             f"{time.monotonic() - self.began:.0f} s"
         )
 
 
 class Sweep:
-    """Runs cases on whichever lane is free, several at once; those that are selected begin before they are asked for."""
+    """Runs cases on whichever lane is free; those that are selected begin before they are asked for."""
 
     def __init__(self, lanes: "queue.SimpleQueue[Lane]", pool: ThreadPoolExecutor, report: Report) -> None:
         self._lanes = lanes

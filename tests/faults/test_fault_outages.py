@@ -1,11 +1,13 @@
 """The API server is away for a while: said once, shown, asked about gently, and then everything goes on."""
 
+import math
 import re
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,14 @@ from proxy import Outage
 
 from localcluster.controlplane import ControlPlane
 
-OUTAGE_SECONDS = 6.0
+OUTAGE_SECONDS = 8.0
 RECOVERED_SECONDS = 30.0
-REQUESTS_PER_SECOND = 12.0
-RETRIES = 10
+REQUESTS_PER_SECOND = 10.0
+"""However many objects are due; kopf's own watches, which come back with longer and longer pauses, not counted."""
+REQUESTS_FOR_A_WRITE = 8
+"""What became of a write under way is asked four times, and each time aiohttp tries a second connection."""
+RETRIES = 30
+RETRY_SECONDS = 6
 
 
 @pytest.mark.parametrize(
@@ -46,6 +52,7 @@ def test_everything_goes_on_after_an_outage(
         held(own, "/called", "/posted") as answers,
     ):
         names = start(own)
+        under_way = 2 + sum(1 for name in names if abs(due_in(own, name)) < 1.0)
         with own.proxy.outage(kind):
             began = time.monotonic()
             answers.set()
@@ -67,12 +74,14 @@ def test_everything_goes_on_after_an_outage(
         assert log.count("the API server answers again") == 1
         assert unavailable(own) == 0
         assert "Events are lost" not in log
-        assert own.proxy.in_outage.total() <= REQUESTS_PER_SECOND * OUTAGE_SECONDS, own.proxy.in_outage
+        asked = {what: count for what, count in own.proxy.in_outage.items() if not what.startswith("watch")}
+        most = REQUESTS_PER_SECOND * OUTAGE_SECONDS + REQUESTS_FOR_A_WRITE * under_way
+        assert sum(asked.values()) <= most, asked
 
 
 def start(own: Lane) -> list[str]:
     """Objects in all states that an outage may meet; their names, without the one that is sent at most once."""
-    retry = {"maxAttempts": 3, "minWaitSeconds": 3, "maxWaitSeconds": 3}
+    retry = {"maxAttempts": 3, "minWaitSeconds": RETRY_SECONDS, "maxWaitSeconds": RETRY_SECONDS, "jitterFraction": 0.1}
     names = []
     for number in range(RETRIES):
         names.append(f"due-{number}")
@@ -97,6 +106,12 @@ def start(own: Lane) -> list[str]:
     return [*names, "pausing", "called", "flow"]
 
 
+def due_in(own: Lane, name: str) -> float:
+    """Seconds until its next try; infinite where none is planned."""
+    due = own.observer.status(name).get("nextRetryAt")
+    return datetime.fromisoformat(due).timestamp() - time.time() if due else math.inf
+
+
 @contextmanager
 def held(own: Lane, *paths: str) -> Iterator[threading.Event]:
     """The target answers requests for these paths only when the event is set."""
@@ -115,12 +130,12 @@ def held(own: Lane, *paths: str) -> Iterator[threading.Event]:
 def unavailable(own: Lane) -> float:
     """The metric, scraped."""
     address = re.findall(r"metrics at (http://\S+)", own.stage.operator.log)[-1]
-    with urllib.request.urlopen(address, timeout=5) as answer:
+    with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310  our own metrics
         text = answer.read().decode()
     return float(re.search(r"^actionoperator_api_unavailable (\S+)$", text, re.MULTILINE)[1])
 
 
-def wait(until: object, seconds: float, what: str) -> None:
+def wait(until: Callable[[], object], seconds: float, what: str) -> None:
     deadline = time.monotonic() + seconds
     while not until():
         assert time.monotonic() < deadline, what

@@ -25,7 +25,6 @@ def cases() -> Iterator[Case]:
 def test_it_converges_and_doubles_nothing(case: Case, sweep: Sweep) -> None:
     result = sweep.result(case)
     assert result.doubled == 0
-    print("RESULT", result.case, result.outcome, result.reached, result.writes, result.effects, round(result.seconds, 1))
     if case.fault == "none":
         assert result.outcome == "Succeeded"
         assert result.writes <= case.workload.writes, f"there are {result.writes} writes now: sweep over them all"

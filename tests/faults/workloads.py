@@ -41,10 +41,24 @@ def post(name: str, hook: HookTarget) -> list[Json]:
     return [proposal(name, "http-request", parameters, retry=RETRY)]
 
 
+def restart(name: str, hook: HookTarget) -> list[Json]:
+    parameters = {"kind": "Deployment", "name": name}
+    return [deployment(name, 1), proposal(name, "restart-rollout", parameters, retry=RETRY)]
+
+
+def job(name: str, hook: HookTarget) -> list[Json]:
+    """At most once, at the API server."""
+    return [proposal(name, "run-job", {"image": "registry.example/tool:1"}, retry=RETRY)]
+
+
 def three_steps(name: str, hook: HookTarget) -> list[Json]:
     steps = [
         {"name": "tell", "action": "log-message", "parameters": {"message": name}},
-        {"name": "scale", "action": "scale-workload", "parameters": {"kind": "Deployment", "name": name, "replicas": 2}},
+        {
+            "name": "scale",
+            "action": "scale-workload",
+            "parameters": {"kind": "Deployment", "name": name, "replicas": 2},
+        },
         {"name": "call", "action": "http-request", "parameters": {"method": "PUT", "url": f"{hook.url}/{name}"}},
     ]
     return [deployment(name, 1), workflow(name, steps, retry=RETRY)]
@@ -53,6 +67,8 @@ def three_steps(name: str, hook: HookTarget) -> list[Json]:
 WORKLOADS = (
     Workload("retried", 7, 2, retried),
     Workload("scale", 5, 0, scale),
+    Workload("restart", 5, 0, restart),
     Workload("post", 4, 1, post),
+    Workload("job", 5, 0, job),
     Workload("steps", 22, 1, three_steps),
 )

@@ -168,7 +168,11 @@ def runner_objects(namespace: str) -> list[Json]:
             "apiVersion": "rbac.authorization.k8s.io/v1",
             "kind": "ClusterRoleBinding" if cluster else "RoleBinding",
             "metadata": {"name": name} if cluster else {"name": name, "namespace": namespace},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole" if cluster else "Role", "name": name},
+            "roleRef": {
+                "apiGroup": "rbac.authorization.k8s.io",
+                "kind": "ClusterRole" if cluster else "Role",
+                "name": name,
+            },
             "subjects": [{"kind": "ServiceAccount", "name": account, "namespace": home}],
         }  # fmt: skip
 

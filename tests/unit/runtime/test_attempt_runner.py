@@ -1,0 +1,394 @@
+"""Attempts as tasks: whatever becomes of one, its report says what is known of the effect, and no more."""
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+from unit.core.making import attempt, attempts
+
+from controller.api.base import rfc3339
+from controller.core.attempt_report import Effect, Report, Stop
+from controller.core.decision import Work
+from controller.core.errors import EffectFailed, LostAnswer, PermanentFailure, Throttled, TransientFailure
+from controller.core.operation import operation_time
+from controller.core.ports import Done, Executor, Journal, Observation, Operation, Request, Verified
+from controller.runtime import attempts as attempts_module
+from controller.runtime.attempts import Assignment, AttemptRunner, Owner
+from controller.runtime.clock import utc_now
+from controller.runtime.store import Key
+
+OWNER = Owner(Key("actionproposals", "shop", "a"), "1")
+DONE = Done("made", {"x": 1})
+SOON, LATER = 0.05, 30.0
+
+
+async def forever(*_: Any) -> Any:
+    await asyncio.Event().wait()
+
+
+@dataclass
+class Fake:
+    """An executor whose answers a test gives: a value, an error, or a function to await."""
+
+    run_: Any = DONE
+    observe_: Any = Observation.NOT_DONE
+    verify_: Any = field(default_factory=lambda: Verified(True))
+    stop_: Any = None
+    sends: bool = True
+    calls: list[str] = field(default_factory=list)
+    journal: Journal = field(default_factory=Journal)
+
+    async def run(self, *_: Any) -> Done:
+        if self.sends:
+            self.journal.sending()
+        return cast("Done", await self._answer("run", self.run_))
+
+    async def observe(self, *_: Any) -> Done | Observation:
+        return cast("Done", await self._answer("observe", self.observe_))
+
+    async def verify(self, *_: Any) -> Verified:
+        return cast("Verified", await self._answer("verify", self.verify_))
+
+    async def stop(self, *_: Any) -> None:
+        await self._answer("stop", self.stop_)
+
+    async def _answer(self, name: str, answer: Any) -> Any:
+        self.calls.append(name)
+        if isinstance(answer, list):
+            answer = answer.pop(0) if len(answer) > 1 else answer[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return await answer() if callable(answer) else answer
+
+
+class Scene:
+    """A runner with one attempt."""
+
+    def __init__(self, fake: Fake, work: Work = Work.RUN, seconds: float = LATER, done: bool = False) -> None:
+        self.fake = fake
+        self.told: list[Owner] = []
+        self.ended = asyncio.Event()
+        self.runner = AttemptRunner(utc_now, self._on_report)
+        fields: dict[str, Any] = {"deadline": rfc3339(utc_now() + timedelta(seconds=seconds))}
+        if done:
+            fields["doneAt"] = rfc3339(utc_now())
+        (self.attempt,) = attempts(attempt(**fields))
+        made = self.attempt
+        self.assignment = Assignment(
+            work=work,
+            attempt=made,
+            operation=Operation(made.operation, operation_time(made.operation), made.deadline),
+            executor=cast("Executor[Any]", fake),
+            request=cast("Request[Any]", None),
+            journal=fake.journal,
+        )
+
+    def _on_report(self, owner: Owner) -> None:
+        self.told.append(owner)
+        self.ended.set()
+
+    def start(self) -> None:
+        self.runner.start(OWNER, self.assignment)
+
+    async def until(self, name: str) -> None:
+        """Waits until the executor was asked for that."""
+        async with asyncio.timeout(2):
+            while name not in self.fake.calls:  # noqa: ASYNC110  the fake knows no events
+                await asyncio.sleep(0.001)
+
+    async def report(self) -> Report:
+        async with asyncio.timeout(2):
+            await self.ended.wait()
+        report = self.runner.report(OWNER)
+        assert report is not None
+        assert self.told == [OWNER]
+        assert len(self.runner) == 0
+        assert report.attempt_id == self.attempt.id
+        return report
+
+
+def came_to(fake: Fake, work: Work = Work.RUN, seconds: float = LATER, done: bool = False) -> Report:
+    async def run() -> Report:
+        scene = Scene(fake, work, seconds, done)
+        scene.start()
+        return await scene.report()
+
+    return asyncio.run(run())
+
+
+def told(report: Report) -> Any:
+    return report.effect, report.verified, report.stop
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attempts_module, "FIRST_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(attempts_module, "STOP_SECONDS", 0.05)
+    monkeypatch.setattr(attempts_module, "OBSERVE_SECONDS", 0.1)
+
+
+MISSING = Verified(False, "2 of 6 pods are ready")
+RUN = [
+    pytest.param(Fake(), LATER, (Effect.DONE, True, None), id="works"),
+    pytest.param(Fake(verify_=[MISSING, MISSING, Verified(True)]), LATER, (Effect.DONE, True, None), id="later"),
+    pytest.param(
+        Fake(verify_=[TransientFailure("503"), Verified(True)]), LATER, (Effect.DONE, True, None), id="unreadable once"
+    ),
+    pytest.param(Fake(verify_=MISSING), SOON, (Effect.DONE, False, Stop.TIMEOUT), id="never verified"),
+    pytest.param(Fake(verify_=PermanentFailure("no right")), LATER, (Effect.DONE, False, None), id="may not look"),
+    pytest.param(Fake(verify_=EffectFailed("job failed")), LATER, (Effect.FAILED, False, None), id="failed later"),
+    pytest.param(Fake(verify_=KeyError("x")), LATER, (Effect.DONE, False, None), id="verify is broken"),
+    pytest.param(Fake(run_=PermanentFailure("403")), LATER, (Effect.NOT_DONE, False, None), id="refused"),
+    pytest.param(Fake(run_=TransientFailure("429")), LATER, (Effect.NOT_DONE, False, None), id="not now"),
+    pytest.param(Fake(run_=LostAnswer("502")), LATER, (Effect.UNCLEAR, False, None), id="lost answer"),
+    pytest.param(Fake(run_=EffectFailed("no")), LATER, (Effect.FAILED, False, None), id="failed"),
+    pytest.param(Fake(run_=KeyError("x")), LATER, (Effect.UNCLEAR, False, None), id="broken after sending"),
+    pytest.param(Fake(run_=KeyError("x"), sends=False), LATER, (Effect.NOT_DONE, False, None), id="broken before"),
+    pytest.param(Fake(run_=forever), SOON, (Effect.UNCLEAR, False, Stop.TIMEOUT), id="timeout after sending"),
+    pytest.param(Fake(run_=forever, sends=False), SOON, (Effect.NOT_DONE, False, Stop.TIMEOUT), id="timeout before"),
+]
+
+
+@pytest.mark.parametrize(("fake", "seconds", "expected"), RUN)
+def test_what_a_run_comes_to(fake: Fake, seconds: float, expected: Any) -> None:
+    assert told(came_to(fake, seconds=seconds)) == expected
+    assert "stop" not in fake.calls
+    assert fake.calls.count("run") == 1
+
+
+OBSERVE = [
+    pytest.param(Fake(observe_=DONE), False, (Effect.DONE, True, None), id="done"),
+    pytest.param(Fake(observe_=Observation.NOT_DONE), False, (Effect.UNCLEAR, False, Stop.CRASHED), id="not seen"),
+    pytest.param(Fake(observe_=Observation.UNDETERMINED), False, (Effect.UNCLEAR, False, Stop.CRASHED), id="unknown"),
+    pytest.param(
+        Fake(observe_=[TransientFailure("503"), DONE]), False, (Effect.DONE, True, None), id="readable later"
+    ),
+    pytest.param(
+        Fake(observe_=TransientFailure("503")), False, (Effect.UNCLEAR, False, Stop.CRASHED), id="never readable"
+    ),
+    pytest.param(
+        Fake(observe_=PermanentFailure("403")), False, (Effect.UNCLEAR, False, Stop.CRASHED), id="may not look"
+    ),
+    pytest.param(Fake(observe_=EffectFailed("no")), False, (Effect.UNCLEAR, False, Stop.CRASHED), id="odd"),
+    pytest.param(Fake(observe_=DONE, verify_=EffectFailed("no")), False, (Effect.FAILED, False, None), id="failed"),
+    pytest.param(Fake(observe_=DONE, verify_=MISSING), False, (Effect.DONE, False, Stop.CRASHED), id="not verified"),
+    pytest.param(Fake(), True, (Effect.DONE, True, None), id="known done before the crash"),
+    pytest.param(Fake(verify_=MISSING), True, (Effect.DONE, False, Stop.CRASHED), id="known done, not verified"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("seconds", [SOON, -60], ids=["in time", "its deadline is over"])
+@pytest.mark.parametrize(("fake", "done", "expected"), OBSERVE)
+def test_what_looking_back_comes_to(fake: Fake, done: bool, expected: Any, seconds: float) -> None:
+    fake = Fake(observe_=fake.observe_, verify_=fake.verify_)
+    if isinstance(fake.observe_, list):
+        fake.observe_ = [*fake.observe_]
+    assert told(came_to(fake, Work.OBSERVE, seconds, done)) == expected
+    assert "run" not in fake.calls, "recovery only looks"
+
+
+def test_a_broken_executor_cannot_say_that_nothing_was_done() -> None:
+    report = came_to(Fake(observe_=KeyError("x")), Work.OBSERVE)
+    assert report.effect is Effect.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    ("fake", "seconds", "expected"),
+    [
+        (Fake(), LATER, (Effect.DONE, True, None)),
+        (Fake(verify_=MISSING), SOON, (Effect.DONE, False, Stop.TIMEOUT)),
+        (Fake(verify_=EffectFailed("no")), LATER, (Effect.FAILED, False, None)),
+    ],
+)
+def test_verifying_again_never_runs_again(fake: Fake, seconds: float, expected: Any) -> None:
+    assert told(came_to(fake, Work.VERIFY, seconds, done=True)) == expected
+    assert "run" not in fake.calls
+
+
+async def stopped(scene: Scene, reason: Stop, at: str) -> Report:
+    scene.start()
+    await scene.until(at)
+    scene.runner.stop(OWNER, reason)
+    scene.runner.stop(OWNER, Stop.HALTED)  # asking again changes nothing
+    return await scene.report()
+
+
+@pytest.mark.parametrize("reason", [Stop.CANCELLED, Stop.HALTED])
+@pytest.mark.parametrize(
+    ("fake", "work", "done", "at", "effect"),
+    [
+        pytest.param(Fake(run_=forever), Work.RUN, False, "run", Effect.UNCLEAR, id="after sending"),
+        pytest.param(Fake(run_=forever, sends=False), Work.RUN, False, "run", Effect.NOT_DONE, id="before sending"),
+        pytest.param(Fake(verify_=MISSING), Work.RUN, False, "verify", Effect.DONE, id="while verified"),
+        pytest.param(Fake(observe_=forever), Work.OBSERVE, False, "observe", Effect.UNCLEAR, id="while looking back"),
+        pytest.param(Fake(verify_=forever), Work.VERIFY, True, "verify", Effect.DONE, id="while verified again"),
+    ],
+)
+def test_a_stopped_attempt_is_judged_by_its_journal(
+    fake: Fake, work: Work, done: bool, at: str, effect: Effect, reason: Stop
+) -> None:
+    fake = Fake(fake.run_, fake.observe_, fake.verify_, sends=fake.sends)
+
+    async def run() -> Report:
+        return await stopped(Scene(fake, work, done=done), reason, at)
+
+    assert told(asyncio.run(run())) == (effect, False, reason)
+    made_and_cancelled = effect is Effect.DONE and reason is Stop.CANCELLED
+    assert ("stop" in fake.calls) is made_and_cancelled, "only a person's cancel stops what still runs outside"
+
+
+@pytest.mark.parametrize("stop", [forever, PermanentFailure("403"), LostAnswer("502")])
+def test_a_target_that_cannot_be_stopped_holds_up_nothing(stop: Any) -> None:
+    async def run() -> Report:
+        return await stopped(Scene(Fake(verify_=forever, stop_=stop)), Stop.CANCELLED, "verify")
+
+    assert told(asyncio.run(run())) == (Effect.DONE, False, Stop.CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("work", "done", "effect"),
+    [(Work.RUN, False, Effect.NOT_DONE), (Work.VERIFY, True, Effect.DONE), (Work.OBSERVE, False, Effect.UNCLEAR)],
+)
+def test_an_attempt_that_is_stopped_before_it_began_reports_too(work: Work, done: bool, effect: Effect) -> None:
+    """Cancelled between the claim's answer and the task's first step: it must not vanish without a word."""
+
+    async def run() -> None:
+        fake = Fake()
+        scene = Scene(fake, work, done=done)
+        scene.start()
+        scene.runner.stop(OWNER, Stop.CANCELLED)
+        report = await scene.report()
+        assert told(report) == (effect, False, Stop.CANCELLED)
+        assert "run" not in fake.calls
+
+    asyncio.run(run())
+
+
+def test_what_a_target_asks_for_is_passed_on() -> None:
+    report = came_to(Fake(run_=Throttled("429", retry_after_seconds=7.0)))
+    assert (report.transient, report.retry_after_seconds, report.message) == (True, 7.0, "429")
+    assert came_to(Fake(run_=PermanentFailure("403"))).transient is False
+
+
+def test_outputs_and_the_time_of_the_effect_are_kept() -> None:
+    before = utc_now()
+    report = came_to(Fake(verify_=MISSING), seconds=SOON)
+    assert report.done == DONE
+    assert report.done_at is not None
+    assert before <= report.done_at <= utc_now()
+    assert report.message == MISSING.message
+
+
+def test_an_internal_error_does_not_tell_its_values() -> None:
+    report = came_to(Fake(run_=ValueError("token=hunter2")))
+    assert "hunter2" not in report.message
+    assert "ValueError" in report.message
+
+
+def test_what_must_not_start_is_reported_at_once() -> None:
+    runner = AttemptRunner(utc_now, lambda owner: None)
+    plain, made = attempts(attempt(1), attempt(2, doneAt=rfc3339(utc_now())))
+    runner.not_started(OWNER, plain, Stop.CANCELLED)
+    report = runner.report(OWNER)
+    assert report is not None
+    assert told(report) == (Effect.NOT_DONE, False, Stop.CANCELLED)
+    runner.not_started(OWNER, made, Stop.HALTED)
+    report = runner.report(OWNER)
+    assert report is not None
+    assert told(report) == (Effect.DONE, False, Stop.HALTED)
+    assert runner.reported() == [OWNER]
+    runner.forget(OWNER)
+    assert runner.report(OWNER) is None
+    assert runner.reported() == []
+
+
+async def drained(scene: Scene, at: str | None, seconds: float) -> None:
+    scene.start()
+    if at:
+        await scene.until(at)
+    async with asyncio.timeout(2):
+        await scene.runner.drain(seconds)
+    assert len(scene.runner) == 0
+    assert not scene.runner.is_running(OWNER)
+
+
+@pytest.mark.parametrize("at", ["run", "verify"])
+def test_shutdown_leaves_attempts_open_without_a_report(at: str) -> None:
+    """The next process finds out what they did: a report here would be a guess that is written down."""
+
+    async def run() -> None:
+        scene = Scene(Fake(run_=forever if at == "run" else DONE, verify_=forever))
+        await drained(scene, at, 0.01)
+        assert scene.runner.report(OWNER) is None
+        assert "stop" not in scene.fake.calls
+
+    asyncio.run(run())
+
+
+def test_shutdown_waits_for_effects_under_way() -> None:
+    async def run() -> None:
+        let_go = asyncio.Event()
+
+        async def slow() -> Done:
+            await let_go.wait()
+            return DONE
+
+        scene = Scene(Fake(run_=slow))
+        scene.start()
+        await scene.until("run")
+        draining = asyncio.create_task(scene.runner.drain(2))
+        await asyncio.sleep(0)
+        let_go.set()
+        await draining
+        assert told(await scene.report()) == (Effect.DONE, True, None)
+
+    asyncio.run(run())
+
+
+def test_shutdown_with_nothing_to_wait_for_ends_at_once() -> None:
+    asyncio.run(AttemptRunner(utc_now, lambda owner: None).drain(100))
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01])
+def test_shutdown_right_after_a_start_leaves_nothing_behind(seconds: float) -> None:
+    async def run() -> None:
+        await drained(Scene(Fake(run_=forever)), None, seconds)
+
+    asyncio.run(run())
+
+
+def test_attempts_of_many_proposals_do_not_mix() -> None:
+    async def run() -> None:
+        scenes: dict[Owner, Fake] = {}
+        ended: list[Owner] = []
+        runner = AttemptRunner(utc_now, ended.append)
+        for number in range(50):
+            owner = Owner(Key("actionproposals", "shop", f"p{number}"), str(number))
+            fake = Fake(run_=PermanentFailure(f"{number}") if number % 2 else DONE)
+            scene = Scene(fake)
+            runner.start(owner, scene.assignment)
+            scenes[owner] = fake
+        async with asyncio.timeout(2):
+            while len(ended) < 50:  # noqa: ASYNC110
+                await asyncio.sleep(0.001)
+        for owner in scenes:
+            report = runner.report(owner)
+            assert report is not None
+            assert (report.effect is Effect.DONE) is (int(owner.uid) % 2 == 0)
+            assert report.effect is Effect.DONE or report.message == owner.uid
+
+    asyncio.run(run())
+
+
+def test_only_the_newest_attempt_counts_as_running() -> None:
+    async def run() -> None:
+        scene = Scene(Fake(run_=forever))
+        scene.start()
+        assert scene.runner.running(OWNER, scene.attempt.id)
+        assert not scene.runner.running(OWNER, "another")
+        assert not scene.runner.running(OWNER, None)
+        await scene.runner.drain(0)
+
+    asyncio.run(run())
