@@ -1,1 +1,1 @@
-"""Measures the operator against what bounds it, in one run on one machine. See docs/benchmarks.md."""
+"""Measures the operator against what bounds it, in one run on one machine (docs/benchmarks.md)."""

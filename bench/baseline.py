@@ -15,7 +15,7 @@ logger = logging.getLogger(__name__)
 
 @kopf.on.startup()
 async def connect(memo: kopf.Memo, **_: Any) -> None:
-    await config.load_kube_config()
+    await config.load_kube_config()  # type: ignore[no-untyped-call]
     memo.apps = client.AppsV1Api(client.ApiClient())
     logger.info("Serving is ready")
 
@@ -26,7 +26,7 @@ async def disconnect(memo: kopf.Memo, **_: Any) -> None:
 
 
 @kopf.on.create("actionoperator.dev", "v1alpha1", "actionproposals")
-async def scale(spec: kopf.Spec, namespace: str, patch: kopf.Patch, memo: kopf.Memo, **_: Any) -> None:
+async def scale(spec: kopf.Spec, namespace: str | None, patch: kopf.Patch, memo: kopf.Memo, **_: Any) -> None:
     name, replicas = spec["parameters"]["name"], spec["parameters"]["replicas"]
     await memo.apps.patch_namespaced_deployment_scale(name, namespace, {"spec": {"replicas": replicas}})
     found = await memo.apps.read_namespaced_deployment(name, namespace)

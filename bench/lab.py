@@ -36,7 +36,9 @@ class Lab:
     loader: Loader
     audit: AuditLog
     say: Callable[[str], None]
+    _done_status: objects.Json = field(default_factory=dict)
     _raw_status: objects.Json = field(default_factory=dict)
+    _raw_sent: int = 0
     _starts: int = 0
 
     async def namespace(self, name: str) -> None:
@@ -97,6 +99,7 @@ class Lab:
                 await operator.wait_until_ready()
                 await finished.wait({"one"}, operator)
         done = await self.loader.send(Call("GET", objects.path(namespace, objects.PROPOSALS, "one")))
+        self._done_status = done["status"]
         self._raw_status = {
             name: value for name, value in done["status"].items() if name not in ("outcome", "completedAt")
         } | {"phase": "Running"}
@@ -106,22 +109,26 @@ class Lab:
 
     async def raw_rate(self, seconds: float = 3.0) -> float:
         """W_raw: status merge patches a second of a bare loader, with objects and patches of our size."""
-        paths = [objects.path(RAW_NAMESPACE, objects.PROPOSALS, f"raw-{n}", "status") for n in range(RAW_OBJECTS)]
         until = time.perf_counter() + seconds
-        sent = 0
+        before = self._raw_sent
 
         def calls() -> Iterable[Call]:
-            nonlocal sent
             while time.perf_counter() < until:
-                yield Call.patch(paths[sent % RAW_OBJECTS], self._raw_patch(sent))
-                sent += 1
+                yield self.raw_call()
 
         took = await self.loader.send_all(calls())
-        return sent / took
+        return (self._raw_sent - before) / took
 
-    def _raw_patch(self, serial: int) -> objects.Json:
-        """As large as the patch of a claim: all of the status; the message changes."""
-        return {"status": self._raw_status | {"message": f"benchmark {serial}"}}
+    def raw_call(self) -> Call:
+        """One such patch: all of the status, of which the message changes."""
+        self._raw_sent += 1
+        name = f"raw-{self._raw_sent % RAW_OBJECTS}"
+        status = self._raw_status | {"message": f"benchmark {self._raw_sent}"}
+        return Call.patch(objects.path(RAW_NAMESPACE, objects.PROPOSALS, name, "status"), {"status": status})
+
+    def finished_status(self) -> objects.Json:
+        """The status that the operator gave the action that `prepare_raw` let run."""
+        return self._done_status
 
     async def _namespace(self, name: str) -> None:
         body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
@@ -137,8 +144,7 @@ class Lab:
 @asynccontextmanager
 async def lab(say: Callable[[str], None]) -> AsyncIterator[Lab]:
     """A control plane without flow control, with everything installed; gone when it is left."""
-    home = _RAM_DISK if _RAM_DISK.is_dir() else None
-    folder = Path(tempfile.mkdtemp(prefix="action-operator-bench-", dir=home))
+    folder = _folder()
     try:
         with ControlPlane.start(folder / "cluster", api_only=True, load=True) as cluster:
             _install(cluster)
@@ -149,6 +155,10 @@ async def lab(say: Callable[[str], None]) -> AsyncIterator[Lab]:
     finally:
         with contextlib.suppress(OSError):
             shutil.rmtree(folder)
+
+
+def _folder() -> Path:
+    return Path(tempfile.mkdtemp(prefix="action-operator-bench-", dir=_RAM_DISK if _RAM_DISK.is_dir() else None))
 
 
 async def _served(loader: Loader) -> None:
@@ -164,7 +174,7 @@ async def _served(loader: Loader) -> None:
 
 def _install(cluster: ControlPlane) -> None:
     """CRDs, catalogue and RBAC, as a user installs them."""
-    kubectl = [cluster.kubectl, "--kubeconfig", cluster.kubeconfig]
+    kubectl = [str(cluster.kubectl), "--kubeconfig", str(cluster.kubeconfig)]
     crds, catalogue, rights = ROOT / "crds", ROOT / "catalog", ROOT / "config" / "rbac" / "operator.yaml"
     subprocess.run([*kubectl, "apply", "--server-side", "-f", crds], check=True, capture_output=True)
     wait = ["wait", "--for=condition=Established", "--timeout=30s", "-f", crds]

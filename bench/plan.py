@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bench.figures import throughput
+from bench.figures import latency, restart, retries, throughput, waiting, writes
 from bench.lab import Lab, lab
 from bench.report import Result
 
@@ -17,19 +17,59 @@ class Plan:
     rounds: int = 5
     each: int = 1000
     burst: int = 2000
+    samples: int = 30
+    half_seconds: float = 30.0
+    waiting: int = 10_000
+    idle_seconds: float = 60.0
+    finished: int = 10_000
+    live: int = 100
+    failing: int = 1000
+    retry_wait_seconds: float = 60.0
 
     @classmethod
     def of(cls, *, quick: bool) -> "Plan":
         """The full plan, or one that takes a few minutes."""
-        return cls(rounds=3, each=170, burst=500) if quick else cls()
+        if not quick:
+            return cls()
+        return cls(
+            rounds=3, each=170, burst=500, samples=15, half_seconds=10.0, waiting=1000, idle_seconds=20.0,
+            finished=1000, live=50, failing=200, retry_wait_seconds=20.0,
+        )  # fmt: skip
 
 
 async def _throughput(lab: Lab, plan: Plan) -> list[Result]:
     return await throughput.measure(lab, rounds=plan.rounds, each=plan.each, burst=plan.burst)
 
 
+async def _writes(lab: Lab, plan: Plan) -> list[Result]:
+    return await writes.measure(lab)
+
+
+async def _latency(lab: Lab, plan: Plan) -> list[Result]:
+    return await latency.measure(lab, samples=plan.samples, half_seconds=plan.half_seconds)
+
+
+async def _waiting(lab: Lab, plan: Plan) -> list[Result]:
+    return await waiting.measure(lab, count=plan.waiting, idle_seconds=plan.idle_seconds)
+
+
+async def _restart(lab: Lab, plan: Plan) -> list[Result]:
+    return await restart.measure(lab, finished_count=plan.finished, live=plan.live)
+
+
+async def _retries(lab: Lab, plan: Plan) -> list[Result]:
+    return await retries.measure(lab, count=plan.failing, wait_seconds=plan.retry_wait_seconds)
+
+
 Measure = Callable[[Lab, Plan], Awaitable[list[Result]]]
-_GROUPS: tuple[tuple[tuple[str, ...], Measure], ...] = ((("P1", "P5", "P6"), _throughput),)
+_GROUPS: tuple[tuple[tuple[str, ...], Measure], ...] = (
+    (("P1", "P5", "P6"), _throughput),
+    (("P2",), _writes),
+    (("P3", "P4"), _latency),
+    (("P7", "P10"), _waiting),
+    (("P8",), _restart),
+    (("P11",), _retries),
+)
 """Figures that one measurement gives."""
 
 FIGURES = tuple(sorted((name for names, _ in _GROUPS for name in names), key=lambda name: int(name[1:])))

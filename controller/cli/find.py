@@ -23,16 +23,15 @@ _NEAR = 3
 _ALIKE = 0.75
 
 
-def _words(kind: Kind, plain: str) -> tuple[str, ...]:
-    info = kind.INFO
+_PLAIN: dict[Kind, str] = {ActionProposal: "proposal", ActionWorkflow: "workflow"}
+
+
+def _words(kind: Kind) -> tuple[str, ...]:
+    info, plain = kind.INFO, _PLAIN[kind]
     return (info.short_name, info.singular, info.plural, plain, f"{plain}s")
 
 
-_KINDS: dict[str, Kind] = {
-    word: kind
-    for kind, plain in ((ActionProposal, "proposal"), (ActionWorkflow, "workflow"))
-    for word in _words(kind, plain)
-}
+_KINDS: dict[str, Kind] = {word: kind for kind in BOTH for word in _words(kind)}
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,12 @@ async def find(api: Api, namespace: str, text: str) -> Item:
     if len(found) > 1:
         forms = " or ".join(item.short for item in found)
         raise Refused(f"{ref.name} is both a proposal and a workflow in namespace {namespace}; say {forms}", Exit.USAGE)
-    if found:
-        return found[0]  # even if the user may not read the other kind
     for error in looked:
-        if isinstance(error, BaseException):
+        # Who may not read the other kind can still name this one; who got no answer does not know which is meant.
+        if isinstance(error, BaseException) and not (found and isinstance(error, RightMissing)):
             raise error
+    if found:
+        return found[0]
     raise Refused(missing(ref, namespace, await _names_there(api, namespace)), Exit.NOT_FOUND)
 
 
@@ -79,11 +79,7 @@ async def _names_there(api: Api, namespace: str) -> Sequence[Item]:
 
 def missing(ref: Ref, namespace: str, there: Sequence[Item]) -> str:
     """The line for an object that is not there, with the names that it may have been meant to be."""
-    what = (
-        "proposal or workflow"
-        if len(ref.kinds) > 1
-        else f"{'workflow' if ref.kinds[0] is ActionWorkflow else 'proposal'}"
-    )
+    what = " or ".join(_PLAIN[kind] for kind in ref.kinds)
     line = f"there is no {what} {ref.name} in namespace {namespace}"
     same = [item.short for item in there if item.name == ref.name]
     by_name = {item.name: item.short for item in there}

@@ -1,7 +1,7 @@
 """The commands and their options. What they do is imported when they run, so that `--help` is there at once."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -12,8 +12,15 @@ from controller.cli.times import duration
 if TYPE_CHECKING:
     from controller.cli.session import Run
 
-app = typer.Typer(
-    name="kubectl actions",
+
+class _Plugin(typer.Typer):
+    """Called by the name that people type, whatever the program is called on disk."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        return super().__call__(*arguments, **{"prog_name": "kubectl actions", **options})
+
+
+app = _Plugin(
     help="Propose, watch, cancel and undo operational actions. Proposals are ap/NAME, workflows aw/NAME.",
     no_args_is_help=True,
     add_completion=False,
@@ -47,7 +54,7 @@ def common(
 def list_(
     context: typer.Context,
     everywhere: Everywhere = False,
-    output: Annotated[ListForm, typer.Option("--output", "-o", help="Form.")] = ListForm.TABLE,
+    output: Annotated[ListForm, typer.Option("--output", "-o", help="Output format.")] = ListForm.TABLE,
     kind: Kind = KindChoice.ALL,
     live: OnlyLive = False,
     namespace: Namespace = None,
@@ -67,12 +74,12 @@ def list_(
 def describe(
     context: typer.Context,
     name: Name,
-    output: Annotated[PageForm, typer.Option("--output", "-o", help="Form.")] = PageForm.TEXT,
+    output: Annotated[PageForm, typer.Option("--output", "-o", help="Output format.")] = PageForm.TEXT,
     namespace: Namespace = None,
     context_name: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Show all there is to know of one: what, who, why, where it stands, attempts, history, how to undo it."""
+    """Show one on a page: what, who, why, where it stands, history, how to undo it."""
     from controller.cli.reading import describe as describe_object
 
     _run(_connection(context, namespace, context_name, kubeconfig), lambda run: describe_object(run, name, form=output))
@@ -81,7 +88,7 @@ def describe(
 @app.command(epilog=exits.HELP)
 def watch(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="One; default: all.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One; default: all.")] = None,
     everywhere: Everywhere = False,
     kind: Kind = KindChoice.ALL,
     live: OnlyLive = False,
@@ -187,8 +194,8 @@ def undo(
 @app.command()
 def types(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="[TYPE]", help="One; default: all.")] = None,
-    output: Annotated[PageForm, typer.Option("--output", "-o", help="Form.")] = PageForm.TEXT,
+    name: Annotated[str | None, typer.Argument(metavar="TYPE", help="One; default: all.")] = None,
+    output: Annotated[PageForm, typer.Option("--output", "-o", help="Output format.")] = PageForm.TEXT,
     context_name: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:

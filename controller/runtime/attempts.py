@@ -145,15 +145,14 @@ class AttemptRunner:
         current = self._running[owner]
         current.begun = True
         try:
-            report = await self._judged(assignment, current)
+            stop = current.stop
+            report = await (self._stopped(assignment, stop) if stop else self._judged(assignment, current))
         finally:
             self._running.pop(owner, None)
         self._reports[owner] = report
         self._on_report(owner)
 
     async def _judged(self, assignment: Assignment, current: "_Running") -> Report:
-        if current.stop is not None:
-            return await self._stopped(assignment, current.stop)
         try:
             return await self._within_deadline(assignment)
         except asyncio.CancelledError:
@@ -305,8 +304,10 @@ def _from_journal(
     """What is known of an attempt that was ended from outside."""
     if _known_done(assignment):
         effect = Effect.DONE
+    elif _maybe_sent(assignment):
+        effect = Effect.UNCLEAR
     else:
-        effect = Effect.UNCLEAR if _maybe_sent(assignment) else Effect.NOT_DONE
+        effect = Effect.NOT_DONE
     done = assignment.journal.done
     return Report(assignment.attempt.id, effect, at, message=message, stop=stop, done=done, done_at=done_at)
 

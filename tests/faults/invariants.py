@@ -64,17 +64,16 @@ def check_end(versions: Sequence[Json]) -> None:
     attempts = status.get("attempts") or []
     conditions = {condition["type"]: condition["status"] for condition in status["conditions"]}
     assert all(attempt.get("result") and attempt.get("finishedAt") for attempt in attempts), "an attempt stayed open"
-    assert "nextRetryAt" not in status
+    assert "nextRetryAt" not in status, "a finished object still plans a retry"
     counted = sum(1 for attempt in attempts if attempt["result"] in COUNTING)
     if status["outcome"] == "Succeeded":
-        assert attempts[-1]["result"] == "Succeeded"
+        assert attempts[-1]["result"] == "Succeeded", f"Succeeded after an attempt {attempts[-1]['result']}"
         assert (status.get("retryCount") or 0) == counted, "retryCount is not the number of failed attempts"
-        assert conditions["Succeeded"] == "True"
-        assert "Stalled" not in conditions
+        assert conditions["Succeeded"] == "True" and "Stalled" not in conditions, conditions  # noqa: PT018
     if status["outcome"] == "Unknown":
-        assert attempts[-1]["result"] in ("Unknown", "NotDone")
-        assert conditions["Stalled"] == "True"
-        assert "look at the target" in status["message"]
+        assert attempts[-1]["result"] in ("Unknown", "NotDone"), f"Unknown after an attempt {attempts[-1]['result']}"
+        assert conditions["Stalled"] == "True", conditions
+        assert "look at the target" in status["message"], status["message"]
 
 
 def claims(writes: Sequence[Write], name: str) -> list[tuple[float, Json]]:
@@ -108,14 +107,14 @@ def doubled(proposal: Json, effects: Sequence[Effect]) -> int:
 def check_steps(workflow: Json, children: Sequence[Json]) -> None:
     """One proposal for each step, recorded, one after the other."""
     steps = workflow["status"]["steps"]
-    assert [step["name"] for step in steps] == [step["name"] for step in workflow["spec"]["steps"]]
+    assert [step["name"] for step in steps] == [step["name"] for step in workflow["spec"]["steps"]], "other steps"
     assert {(step["proposal"], step["uid"]) for step in steps} == {
         (child["metadata"]["name"], child["metadata"]["uid"]) for child in children
     }, "proposals that are no step, or steps without a proposal"
     by_uid = {child["metadata"]["uid"]: child for child in children}
     for step in steps:
         told = by_uid[step["uid"]]["status"]
-        assert step["outcome"] == told["outcome"]
+        assert step["outcome"] == told["outcome"], f"step {step['name']} tells another outcome than its proposal"
         assert (step.get("retryCount") or 0) == (told.get("retryCount") or 0), (
             "the step's retryCount is not its proposal's"
         )

@@ -179,7 +179,7 @@ class Lane:
             check_steps(whole[-1], proposals)
             created = [entry["objectRef"]["name"] for entry in audit.stored("create", "actionproposals", f"{name}-")]
             assert len(created) == len(set(created)) == len(whole[-1]["spec"]["steps"]), f"created: {created}"
-            assert whole[-1]["status"]["outcome"] == "Succeeded"
+            assert whole[-1]["status"]["outcome"] == "Succeeded", f"outcome {whole[-1]['status']['outcome']}"
         return effects
 
     def _check_outcome(self, case: Case, proposal: Json, writes: Sequence[Write]) -> None:
@@ -194,7 +194,7 @@ class Lane:
     def _check_changed_once(self, parameters: Json) -> None:
         path = f"{PATHS['Deployment'].format(self.stage.namespace)}/{parameters['name']}"
         deployment: Any = self.stage.cluster.api().get(path)
-        assert deployment["spec"]["replicas"] == parameters.get("replicas", 1)
+        assert deployment["spec"]["replicas"] == parameters.get("replicas", 1), "its replicas are not as wanted"
         assert deployment["metadata"]["generation"] == 2, "its spec was changed more than once"
 
     def _story(self, case: Case, name: str) -> str:

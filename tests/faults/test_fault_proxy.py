@@ -15,7 +15,7 @@ OURS = "/apis/actionoperator.dev/v1alpha1"
         ("POST", f"{OURS}/namespaces/shop/actionproposals", "create actionproposals/new", True),
         ("POST", "/apis/batch/v1/namespaces/shop/jobs?dryRun=All", "create jobs/new", False),
         ("POST", "/api/v1/namespaces/shop/pods/a/eviction", "create pods/a/eviction", True),
-        ("PATCH", "/apis/apps/v1/namespaces/shop/deployments/web/scale?fieldManager=x", "patch deployments/web/scale", True),
+        ("PATCH", "/apis/apps/v1/namespaces/shop/deployments/web/scale?force=x", "patch deployments/web/scale", True),
         ("PATCH", "/api/v1/nodes/one", "patch nodes/one", True),
         ("PUT", "/apis/coordination.k8s.io/v1/namespaces/shop/leases/a", "update leases/a", False),
         ("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews", "create subjectaccessreviews/new", False),

@@ -230,7 +230,9 @@ def test_a_report_of_another_attempt_is_passed_over() -> None:
 def test_outputs_and_messages_are_kept() -> None:
     done = Done("Scaled.", {"replicas": 6})
     status = decide(
-        view(status=claimed(attempt()), report=report(Effect.DONE, verified=True, done=done)), NOW, CHANCE
+        view(status=claimed(attempt()), report=report(Effect.DONE, verified=True, done=done, message="Scaled.")),
+        NOW,
+        CHANCE,
     ).status
     assert status is not None
     assert (status.outputs, status.message) == ({"replicas": 6}, "Scaled.")

@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from unit.core.making import NOW
@@ -244,11 +245,8 @@ class Queues(RuleBasedStateMachine):
     def _added(self, key: str) -> None:
         (self.again if key in self.working else self.due).add(key)
 
-    def _woken(self) -> None:
-        for key, at in [*self.wakes.items()]:
-            if at <= self.clock.now:
-                del self.wakes[key]
-                self._added(key)
+    def _woken(self) -> set[str]:
+        return {key for key, at in self.wakes.items() if at <= self.clock.now}
 
     @rule(key=keys)
     def add(self, key: str) -> None:
@@ -274,13 +272,16 @@ class Queues(RuleBasedStateMachine):
 
     @rule()
     def take(self) -> None:
-        self._woken()
-        if self.due:
-            key = asyncio.run(self.queue.take())
-            assert key in self.due
-            self.due.discard(key)
-            assert key not in self.working
-            self.working.add(key)
+        if not (self.due | (self._woken() - self.working)):
+            return
+        key = asyncio.run(self.queue.take())
+        for woken in self._woken():
+            del self.wakes[woken]
+            self._added(woken)
+        assert key in self.due
+        assert key not in self.working
+        self.due.discard(key)
+        self.working.add(key)
 
     @precondition(lambda self: self.working)
     @rule()
@@ -294,8 +295,16 @@ class Queues(RuleBasedStateMachine):
 
     @invariant()
     def holds_what_is_due(self) -> None:
-        assert len(self.queue) <= len(self.due)
-        assert len(self.queue) >= len(self.due) - len(self.wakes)
+        assert len(self.queue) == len(self.due)
+
+    def teardown(self) -> None:
+        """Nothing is lost: whatever is due, or becomes due, is taken in the end."""
+        while self.working:
+            self.done()
+        self.clock.sleep(100)
+        expected = self.due | self._woken()
+        assert {asyncio.run(self.queue.take()) for _ in expected} == expected
 
 
 TestQueues = Queues.TestCase
+TestQueues.settings = settings(max_examples=30, deadline=None, print_blob=True)
