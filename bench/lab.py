@@ -175,7 +175,7 @@ async def _served(loader: Loader) -> None:
 def _install(cluster: ControlPlane) -> None:
     """CRDs, catalogue and RBAC, as a user installs them."""
     kubectl = [str(cluster.kubectl), "--kubeconfig", str(cluster.kubeconfig)]
-    crds, catalogue, rights = ROOT / "crds", ROOT / "catalog", ROOT / "config" / "rbac" / "operator.yaml"
+    crds, catalogue, rights = (str(ROOT / part) for part in ("crds", "catalog", "config/rbac/operator.yaml"))
     subprocess.run([*kubectl, "apply", "--server-side", "-f", crds], check=True, capture_output=True)
     wait = ["wait", "--for=condition=Established", "--timeout=30s", "-f", crds]
     subprocess.run([*kubectl, *wait], check=True, capture_output=True)

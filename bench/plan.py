@@ -32,7 +32,7 @@ class Plan:
         if not quick:
             return cls()
         return cls(
-            rounds=3, each=170, burst=500, samples=15, half_seconds=10.0, waiting=1000, idle_seconds=20.0,
+            rounds=3, each=170, burst=500, samples=15, half_seconds=10.0, waiting=2000, idle_seconds=20.0,
             finished=1000, live=50, failing=200, retry_wait_seconds=20.0,
         )  # fmt: skip
 

@@ -126,7 +126,7 @@ def _json_difference(expected: Mapping[str, Any], text: str) -> str | None:
         if value is _MISSING:
             return f"{path} is missing in its JSON"
         if not _same(value, wanted):
-            return f"{path} is {_short(value)} in its JSON, expected {_short(wanted)}"
+            return f"{path} in its JSON is not what was expected ({_short(wanted)})"
     return None
 
 

@@ -10,6 +10,7 @@ from controller.api.base import (
     SET,
     ActionName,
     Rule,
+    ServiceAccountName,
     SpecModel,
     StatusModel,
     Text,
@@ -160,7 +161,7 @@ class PolicySpec(SpecModel):
     """Kill switch: while true nothing is claimed and running attempts are asked to stop."""
     approval: ApprovalRule | None = None
     """Whose leave is needed."""
-    service_account_name: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    service_account_name: ServiceAccountName | None = None
     """Runner of proposals that name none."""
     http: HttpRule | None = None
     """Where HTTP actions may go."""

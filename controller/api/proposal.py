@@ -11,6 +11,7 @@ from controller.api.base import (
     OpaqueMap,
     Rule,
     Seconds,
+    ServiceAccountName,
     ShortText,
     SpecModel,
     StatusModel,
@@ -39,7 +40,7 @@ class LifecycleSpec(SpecModel):
     """Why. Shown to approvers, never interpreted."""
     ticket: ShortText | None = None
     """Reference in another system."""
-    service_account_name: Annotated[str, Field(min_length=1, max_length=253)] | None = None
+    service_account_name: ServiceAccountName | None = None
     """The runner: a ServiceAccount of this namespace whose rights the action uses. Default: from policy."""
     requested_by: Identity | None = None
     """Who asks."""

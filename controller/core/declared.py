@@ -22,12 +22,14 @@ def type_status(entry: TypeEntry, built_ins: BuiltIns, now: datetime) -> ActionT
     )
 
 
-def policy_status(policy: ActionPolicy, now: datetime) -> PolicyStatus:
-    """The status that the policy should have."""
+def policy_status(policy: ActionPolicy, unreadable: str | None, now: datetime) -> PolicyStatus:
+    """The status that the policy should have; `unreadable` says why it cannot be read, if so."""
     generation = policy.metadata.generation
     paths = list(unsupported_fields(policy.spec))
     message = f"{', '.join(paths)}: not carried out by this version of the operator; actions that match are blocked"
     fault = Fault(Reason.NOT_SUPPORTED, message) if paths else None
+    if unreadable:
+        fault = Fault(Reason.INVALID_SPEC, f"cannot be read, so it halts everything: {unreadable}")
     ready = _ready(policy.status.conditions, fault, generation, now)
     return policy.status.model_copy(update={"observed_generation": generation, "conditions": (ready,)})
 

@@ -37,7 +37,7 @@ def request_digest(
     namespace: str,
     spec: Json,
     types: Mapping[str, Json],
-    runner: str | None,
+    runner: str | Mapping[str, str | None] | None,
     timings: Mapping[str, tuple[int, RetryConfig]],
 ) -> str:
     """Digest of everything that decides what will run.
@@ -51,7 +51,7 @@ def request_digest(
             "namespace": namespace,
             "spec": {key: value for key, value in spec.items() if key not in _NOT_DIGESTED},
             "types": dict(types),
-            "runner": runner,
+            "runner": dict(runner) if isinstance(runner, Mapping) else runner,
             "timings": {
                 name: {"timeoutSeconds": seconds, "retry": retry.wire()} for name, (seconds, retry) in timings.items()
             },

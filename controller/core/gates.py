@@ -31,6 +31,8 @@ from controller.core.verdicts import (
 )
 from controller.core.view import Fault, ProposalView, deadline, due_from
 
+OWNER_AGAIN = timedelta(seconds=30)
+
 Gate = Callable[[ProposalView, datetime], Verdict | None]
 
 
@@ -47,11 +49,11 @@ def not_a_step(view: ProposalView, now: datetime) -> Verdict | None:
     grace = _grace_end(view)
     if now < grace:
         return Postpone(grace)
-    return Block(
-        Reason.NOT_A_STEP,
-        "workflow",
-        f"ActionWorkflow {owner} does not list this proposal as its step; delete it",
-    )
+    if view.parent is None and not view.claimed:
+        message = f"its ActionWorkflow {owner} is finished or gone and never started it"
+        return Finish(Outcome.CANCELLED, Reason.NOT_A_STEP, message, Transition.CANCELLED)
+    message = f"ActionWorkflow {owner} does not list this proposal as its step; delete it"
+    return Block(Reason.NOT_A_STEP, "workflow", message, again_at=now + OWNER_AGAIN)
 
 
 def cancelled(view: ProposalView, now: datetime) -> Verdict | None:

@@ -41,7 +41,22 @@ def schema_fault(schema: Json) -> str | None:
     reference = next(_references(schema, "spec.parameters"), None)
     if reference:
         return f"{reference}: references are not followed; write the schema out"
-    return None if schema.get("type") == "object" else "spec.parameters.type: must be object"
+    if schema.get("type") != "object":
+        return "spec.parameters.type: must be object"
+    return next(_not_carried_out(schema, "spec.parameters"), None)
+
+
+def _not_carried_out(schema: Any, path: str) -> Iterator[str]:
+    """Rules that this operator would pass over."""
+    match schema:
+        case dict():
+            for key, item in schema.items():
+                if (key == "secret" and item is True) or key == "x-kubernetes-validations":
+                    yield f"{path}.{key}: is not carried out by this version of the operator; remove it"
+                yield from _not_carried_out(item, f"{path}.{key}")
+        case list():
+            for index, item in enumerate(schema):
+                yield from _not_carried_out(item, f"{path}[{index}]")
 
 
 def _references(value: Any, path: str) -> Iterator[str]:

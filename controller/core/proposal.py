@@ -1,15 +1,15 @@
 """The decision about one proposal: finished, running, concluded, or before its next claim."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from controller.api.common import Preview
+from controller.api.common import Change, Preview
 from controller.api.names import Phase, Reason, Transition
 from controller.api.proposal import Attempt, ProposalStatus
 from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.attempts import claim, replace_last
 from controller.core.conclude import conclude, moment
 from controller.core.decision import Act, Decision, Work
-from controller.core.digest import digest, request_digest
+from controller.core.digest import canonical, digest, request_digest, sha256
 from controller.core.gates import (
     cancelled,
     end_of,
@@ -28,12 +28,16 @@ from controller.core.view import Chance, ProposalView, TypeEntry
 
 MAX_CHANGES = 64
 MAX_WARNINGS = 16
+MAX_VALUE_BYTES = 1024
+CLAIM_AGAIN = timedelta(seconds=15)
 
 
 def decide(view: ProposalView, now: datetime, chance: Chance) -> Decision[ProposalStatus]:
     """What to do about the proposal now. Deciding twice at one instant gives the same."""
     if view.proposal.status.outcome is not None:
         return Decision()
+    if view.proposal.metadata.deletion_timestamp is not None:
+        return Decision(stop=Stop.CANCELLED if view.running else None)  # on its way out: nothing starts any more
     attempt = view.open_attempt
     if attempt is None:
         return _before_claim(view, now, chance)
@@ -172,17 +176,25 @@ def _with_preview(
         runner=runner,
         timings={"": (view.timeout_seconds, view.retry)},
     )
+    preview = preview_status(result, now)
     return status.model_copy(
         update={
-            "preview": preview_status(result, now),
+            "preview": preview,
             "request_digest": request,
-            "digest": digest(request, result.changes),
+            "digest": digest(request, preview.changes),
             "risk": entry.type.spec.risk,
             "mode": effective_mode(spec.mode, view.policy.mode),
             "runner": runner,
             "undo": result.undo,
         }
     )
+
+
+def _small(change: Change) -> Change:
+    """The change with values that are too long to keep told by their digest: drift still shows."""
+    values = {"before": change.before, "after": change.after}
+    long = {name: sha256(value) for name, value in values.items() if len(canonical(value)) > MAX_VALUE_BYTES}
+    return change.model_copy(update=long) if long else change
 
 
 def _acts_as(view: ProposalView, entry: TypeEntry) -> str | None:
@@ -194,13 +206,19 @@ def _acts_as(view: ProposalView, entry: TypeEntry) -> str | None:
 def preview_status(result: PreviewResult, now: datetime) -> Preview:
     return Preview(
         summary=bounded(result.summary),
-        changes=result.changes[:MAX_CHANGES],
+        changes=tuple(_small(change) for change in result.changes[:MAX_CHANGES]),
         warnings=tuple(bounded(warning) for warning in result.warnings[:MAX_WARNINGS]),
         computed_at=now,
     )
 
 
-def claim_refused(view: ProposalView, message: str, now: datetime) -> ProposalStatus:
-    """The status after admission refused the claim: it waits for what refused it to change."""
+def claim_refused(view: ProposalView, message: str, now: datetime) -> Decision[ProposalStatus]:
+    """After admission refused the claim: it waits for what refused it to change.
+
+    It is tried again all the same: admission follows a policy by about a second, so the policy's own event may come
+    too early, and what refuses may be no policy of ours.
+    """
     block = Block(Reason.CLAIM_REFUSED, "admission", f"the API server refuses the claim: {message}")
-    return _wait(view, blocked(block), now)
+    seen = view.proposal.status if view.validated else _seen(view, now)  # a new preview each time would be a write
+    status = waiting(view.proposal.status, seen, blocked(block), moment(view, now))
+    return Decision(status, wake_at=min(now + CLAIM_AGAIN, next_deadline(view)))

@@ -25,7 +25,7 @@ MAX_NAMES_TOLD = 10
 def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
     """What to do about the workflow now. Deciding twice at one instant gives the same."""
     status = view.workflow.status
-    if status.outcome is not None:
+    if status.outcome is not None or view.workflow.metadata.deletion_timestamp is not None:
         return Decision()
     if any(started(step) for step in status.steps):
         return _go_on(view, now)
@@ -217,7 +217,7 @@ def _proposed(view: WorkflowView, now: datetime) -> WorkflowStatus:
 def _seen(view: WorkflowView, now: datetime) -> WorkflowStatus:
     """The status with what was found out before the first step: Proposed, Validated, preview, digests."""
     status = _proposed(view, now)
-    if validated(view) or view.findings is None:
+    if validated(view) or view.findings is None or any(found.unavailable for found in view.findings.values()):
         return status
     spec, types = view.workflow.spec, view.world.catalogue.types
     actions = {step.action for step in spec.steps}
@@ -226,7 +226,7 @@ def _seen(view: WorkflowView, now: datetime) -> WorkflowStatus:
         namespace=view.workflow.metadata.namespace or "",
         spec=view.raw_spec,
         types={action: types[action].raw_spec for action in actions if action in types},
-        runner=view.runner_of(spec.steps[0]),
+        runner={step.name: view.runner_of(step) for step in spec.steps},
         timings={
             step.name: (
                 timeout_seconds(step.timeout_seconds, types.get(step.action), view.world.settings),
@@ -235,13 +235,13 @@ def _seen(view: WorkflowView, now: datetime) -> WorkflowStatus:
             for step in spec.steps
         },
     )
-    combined = _combined_preview(view)
+    preview = preview_status(_combined_preview(view), now)
     risks = [types[action].type.spec.risk for action in actions if action in types]
     status = status.model_copy(
         update={
-            "preview": preview_status(combined, now),
+            "preview": preview,
             "request_digest": request,
-            "digest": digest(request, combined.changes),
+            "digest": digest(request, preview.changes),
             "risk": max(risks, key=lambda risk: risk.rank, default=None),
             "mode": effective_mode(spec.mode, Mode.OBSERVE if without_leave(view) else Mode.EXECUTE),
         }

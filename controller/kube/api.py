@@ -17,7 +17,7 @@ from controller.kube.answers import Asked, Expired
 from controller.kube.retries import read_again
 from controller.kube.session import BrokenAfterSending, RawAnswer, Session
 
-PAGE_SIZE = 500
+PAGE_SIZE = 250
 
 _JSON = "application/json"
 _ACCEPT = {"Accept": _JSON}

@@ -146,10 +146,14 @@ class Lease:
 
     async def _run(self) -> None:
         while True:
-            if not self._may_lead():
-                await self.release()
-            else:
-                await self._try()
+            try:
+                if self._may_lead():
+                    await self._try()
+                else:
+                    await self.release()
+            except Exception:
+                logger.exception("lease %s/%s", self._namespace, self._name)
+                self._lose("a fault of ours")
             pause = self._timing.retry_seconds
             if self._gained.is_set():
                 pause = min(pause, max(0.0, self._until - self._monotonic()))

@@ -24,6 +24,8 @@ def options(
     drain_seconds: float,
 ) -> Options:
     """The options of a run. Raises ValueError where they contradict each other."""
+    if os.environ.get("OPERATOR_APPROVAL_MODE", "false").lower() not in ("", "false", "0"):
+        raise ValueError("OPERATOR_APPROVAL_MODE: approvals are not carried out by this version; unset it")
     process = uuid.uuid4().hex[:8]
     holder = identity or f"{socket.gethostname()}-{process}"
     return Options(

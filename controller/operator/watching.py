@@ -9,10 +9,11 @@ from controller.kube.login import Login
 from controller.runtime.intake import Intake
 from controller.runtime.resources import LIVE, LIVING, POLICIES, TYPES
 
-CHUNK = 500
+CHUNK = 250
 SERVER_TIMEOUT_SECONDS = 600  # an integer: kopf hands it on as it is, and the API server parses one
 REQUEST_TIMEOUT_SECONDS = 30.0
-IDLE_SECONDS = 1.0
+IDLE_SECONDS = 0.1
+"""For how long kopf keeps a task, and with it the whole object, for each object that it has seen."""
 
 
 class NoDiffs(kopf.DiffBaseStorage):

@@ -37,6 +37,8 @@ from controller.runtime.worker import Worker
 from controller.runtime.workflows import WorkflowReconciler
 
 EVENTS_DRAIN_SECONDS = 5.0
+MOST_SKEW_SECONDS = 5.0
+"""A process whose clock is further off the API server's does not lead: its deadlines and retries would be wrong."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 name=options.lease_name,
                 identity=options.identity,
                 timing=options.lease_timing,
+                may_lead=lambda: abs(session.clock_skew_seconds() or 0.0) <= MOST_SKEW_SECONDS,
             ) as lease,
         ):
             recorder = Recorder(api, events, audit, metrics)
@@ -96,6 +99,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 registry=registry,
                 reach=reach,
                 clock=utc_now,
+                leading=lambda: lease.is_leader,
                 chance=lambda: Chance(chance.random(), UUID(int=chance.getrandbits(128), version=4)),
             )
             workflows = WorkflowReconciler(
@@ -112,12 +116,14 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 proposals=proposals,
                 workflows=workflows,
                 reaper=reaper,
+                leading=lambda: lease.is_leader,
             )
             worker = Worker(
                 api=api,
                 store=store,
                 queue=queue,
                 intake=intake,
+                declarations=declarations,
                 proposals=proposals,
                 workflows=workflows,
                 declared=declared,

@@ -26,6 +26,10 @@ class Declarations:
         self._namespaces: dict[str, Mapping[str, str]] = {}
         self._worlds: dict[str, World] = {}
         """By namespace, as long as nothing that is declared changes."""
+        self._seen: dict[tuple[str, str], tuple[str, int]] = {}
+        """uid and resource version of each declaration, by kind and name: an older one never replaces a newer."""
+        self.unreadable: dict[str, str] = {}
+        """Policies that cannot be read, and why."""
 
     @property
     def types(self) -> Mapping[str, TypeEntry]:
@@ -35,9 +39,33 @@ class Declarations:
     def policies(self) -> Mapping[str, ActionPolicy]:
         return self._policies
 
+    def knows_namespace(self, name: str) -> bool:
+        """Whether its labels are known: without them no policy can be said not to match."""
+        return name in self._namespaces
+
+    def names(self, kind: str) -> set[str]:
+        """What is known of a kind: `ActionType`, `ActionPolicy` or `Namespace`."""
+        return {name for known, name in self._seen if known == kind}
+
+    def _news(self, kind: str, raw: Json) -> bool:
+        """Whether this is newer than what is known; if so, it is from now on."""
+        metadata = raw["metadata"]
+        key, seen = (kind, metadata["name"]), (metadata.get("uid", ""), int(metadata.get("resourceVersion") or 0))
+        known = self._seen.get(key)
+        if known and known[0] == seen[0] and known[1] > seen[1]:
+            return False
+        self._seen[key] = seen
+        self._worlds.clear()
+        return True
+
+    def _forget(self, kind: str, name: str) -> None:
+        self._worlds.clear()
+        self._seen.pop((kind, name), None)
+
     def put_type(self, raw: Json) -> bool:
         """Takes the type up; whether what it declares changed. One that cannot be read counts as absent."""
-        self._worlds.clear()
+        if not self._news("ActionType", raw):
+            return False
         name = raw["metadata"]["name"]
         before = self._types.get(name)
         try:
@@ -53,20 +81,24 @@ class Declarations:
 
         One that cannot be read halts everything: a rule that nobody understands must not be passed over.
         """
-        self._worlds.clear()
+        if not self._news("ActionPolicy", raw):
+            return False
         name = raw["metadata"]["name"]
         before = self._policies.get(name)
+        self.unreadable.pop(name, None)
         try:
             policy = ActionPolicy.model_validate(raw)
         except ValidationError as error:
             logger.warning("ActionPolicy %s cannot be read and halts everything: %s", name, error)
+            self.unreadable[name] = "; ".join(f"{_path(fault['loc'])}: {fault['msg']}" for fault in error.errors())
             policy = ActionPolicy.model_validate({"metadata": raw["metadata"], "spec": {"halt": True}})
         self._policies[name] = policy
         return before is None or before.spec != policy.spec
 
     def put_namespace(self, raw: Json) -> bool:
         """Takes the namespace's labels up; whether they changed."""
-        self._worlds.clear()
+        if not self._news("Namespace", raw):
+            return False
         name = raw["metadata"]["name"]
         labels = raw["metadata"].get("labels") or {}
         changed = self._namespaces.get(name) != labels
@@ -74,15 +106,16 @@ class Declarations:
         return changed
 
     def remove_type(self, name: str) -> bool:
-        self._worlds.clear()
+        self._forget("ActionType", name)
         return self._types.pop(name, None) is not None
 
     def remove_policy(self, name: str) -> bool:
-        self._worlds.clear()
+        self._forget("ActionPolicy", name)
+        self.unreadable.pop(name, None)
         return self._policies.pop(name, None) is not None
 
     def remove_namespace(self, name: str) -> bool:
-        self._worlds.clear()
+        self._forget("Namespace", name)
         return self._namespaces.pop(name, None) is not None
 
     def world(self, namespace: str) -> World:
@@ -96,3 +129,7 @@ class Declarations:
                 settings=self._settings,
             )
         return world
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    return ".".join(str(part) for part in location)

@@ -66,7 +66,7 @@ class DeclaredReconciler:
             return
         self._seen[key.name] = policy
         self._tell_changes(before, policy)
-        status = policy_status(policy, self._clock())
+        status = policy_status(policy, self._declarations.unreadable.get(key.name), self._clock())
         await self._write(POLICIES, key.name, policy.metadata.resource_version, policy.status.wire(), status.wire())
 
     def _tell_changes(self, before: ActionPolicy | None, policy: ActionPolicy) -> None:

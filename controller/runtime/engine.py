@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from time import perf_counter
 
 from controller.core.errors import ActionError
+from controller.core.ports import Resource
 from controller.kube.api import Api
 from controller.kube.lease import Lease
 from controller.runtime.attempts import AttemptRunner
@@ -29,7 +30,9 @@ logger = logging.getLogger(__name__)
 
 WORKERS = 32
 SWEEP_SECONDS = 600.0
+DECLARED_SECONDS = 60.0
 LIST_AGAIN_SECONDS = 0.5
+FINISH_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,9 @@ class Engine:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._closing = False
+        self._busy: set[asyncio.Task[None]] = set()
+        """Keys that are being handled: on the way out they may end, so that no claim is left without its attempt."""
         self.ready = False
 
     async def run(self) -> None:
@@ -64,18 +70,28 @@ class Engine:
             await lease.wait_for_leadership()
             metrics.is_leader.set(1)
             logger.info("this process leads")
-            async with self._working():
-                await lease.wait_until_lost()
+            async with self._working() as crew:
+                lost = asyncio.create_task(lease.wait_until_lost(), name="lease lost")
+                try:
+                    await asyncio.wait({lost, crew}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    lost.cancel()
+            if crew.done() and not crew.cancelled():
+                crew.result()  # a crew ends only by a fault of ours: better to start anew than to lead idly
             metrics.is_leader.set(0)
             logger.warning("this process leads no more; attempts that were running are left to the next leader")
 
     @asynccontextmanager
-    async def _working(self) -> AsyncIterator[None]:
+    async def _working(self) -> AsyncIterator[asyncio.Task[None]]:
+        self._closing = False
         crew = asyncio.create_task(self._crew(), name="crew")
         try:
-            yield
+            yield crew
         finally:
             self.ready = False
+            self._closing = True
+            if self._parts.lease.is_leader and self._busy:
+                await asyncio.wait(set(self._busy), timeout=FINISH_SECONDS)
             crew.cancel()
             await asyncio.gather(crew, return_exceptions=True)
             await self._wind_up()
@@ -88,6 +104,7 @@ class Engine:
             for number in range(WORKERS):
                 group.create_task(self._work(), name=f"worker {number}")
             group.create_task(self._sweep_forever(), name="sweep")
+            group.create_task(self._list_declared_forever(), name="declared")
             group.create_task(self._parts.reaper.run(), name="reaper")
             self.ready = True
 
@@ -126,14 +143,33 @@ class Engine:
 
     async def _list_all(self) -> None:
         """Everything, whole; declarations first."""
-        parts = self._parts
-        for resource in (*DECLARED, *LIVING):
-            living = resource in LIVING
-            head = {"apiVersion": resource.api_version, "kind": resource.kind}
-            namespace, selector = (parts.namespace, LIVE) if living else (None, "")
-            async for page in parts.api.pages(resource, namespace=namespace, field_selector=selector):
-                for raw in page.items:
-                    parts.intake.observe(resource.plural, None, {**head, **raw})
+        await self._list_declared()
+        for resource in LIVING:
+            await self._list(resource, self._parts.namespace, LIVE)
+
+    async def _list_declared(self) -> None:
+        """All declarations; those that are not among them any more are gone, whatever a watch has missed."""
+        for resource in DECLARED:
+            self._parts.intake.listed(resource.plural, await self._list(resource, None, ""))
+
+    async def _list(self, resource: Resource, namespace: str | None, selector: str) -> set[str]:
+        """Takes all objects of a kind in; their names."""
+        parts, names = self._parts, set[str]()
+        head = {"apiVersion": resource.api_version, "kind": resource.kind}
+        async for page in parts.api.pages(resource, namespace=namespace, field_selector=selector):
+            for raw in page.items:
+                parts.intake.observe(resource.plural, None, {**head, **raw})
+                names.add(raw["metadata"]["name"])
+        return names
+
+    async def _list_declared_forever(self) -> None:
+        while True:
+            await asyncio.sleep(DECLARED_SECONDS * (0.9 + 0.2 * random.random()))  # noqa: S311  spreads load, no secret
+            await self._parts.outage.over()
+            try:
+                await self._list_declared()
+            except ActionError as error:
+                self._parts.outage.suspected(error)
 
     async def _sweep_forever(self) -> None:
         while True:

@@ -4,6 +4,7 @@ A watch's DELETED is only a doubt: the object may have finished (it left the sel
 reads it again before anything is decided.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from pydantic import ValidationError
@@ -14,12 +15,13 @@ from controller.runtime.declarations import Declarations
 from controller.runtime.proposals import ProposalReconciler
 from controller.runtime.queue import DelayQueue
 from controller.runtime.reaper import Reaper
-from controller.runtime.resources import LIVING, NAMESPACES, PROPOSALS, TYPES, WORKFLOWS
+from controller.runtime.resources import DECLARED, LIVING, NAMESPACES, PROPOSALS, TYPES, WORKFLOWS
 from controller.runtime.store import Key, Store
 from controller.runtime.views import owner_key
 from controller.runtime.workflows import WorkflowReconciler
 
 _LIVING = frozenset(resource.plural for resource in LIVING)
+_DECLARED_KINDS = {resource.plural: resource.kind for resource in DECLARED}
 
 
 class Intake:
@@ -34,6 +36,7 @@ class Intake:
         proposals: ProposalReconciler,
         workflows: WorkflowReconciler,
         reaper: Reaper,
+        leading: Callable[[], bool],
     ) -> None:
         self._store = store
         self._queue = queue
@@ -41,6 +44,7 @@ class Intake:
         self._proposals = proposals
         self._workflows = workflows
         self._reaper = reaper
+        self._leading = leading
         self._doubted: set[Key] = set()
 
     def observe(self, plural: str, event: str | None, raw: Json) -> None:
@@ -51,7 +55,15 @@ class Intake:
         elif event != "DELETED":
             self.take_in(plural, raw)
         elif (known := self._store.version(key := key_of(plural, raw))) and known[0] == raw["metadata"]["uid"]:
-            self.doubt(key)
+            if self._leading():
+                self.doubt(key)
+            else:
+                self._store.remove(key)  # whoever takes over lists everything again
+
+    def listed(self, plural: str, names: set[str]) -> None:
+        """A whole list of a declared kind has just these: what else is known is gone, though no watch said so."""
+        for name in self._declarations.names(_DECLARED_KINDS[plural]) - names:
+            self.observe(plural, "DELETED", {"metadata": {"name": name}})
 
     def take_in(self, plural: str, raw: Json) -> None:
         """Keeps a live object and queues what it bears on; lets go of a finished one."""
@@ -116,8 +128,10 @@ class Intake:
                     self._queue.add(key)
 
     def _finished(self, key: Key, raw: Json) -> None:
-        self._store.remove(key)
+        self._store.finish(key, raw)
         self._queue.forget(key)
+        if key.plural == PROPOSALS.plural:
+            self._proposals.finished(Owner(key, raw["metadata"]["uid"]))
         self._reaper.finished(key.plural, raw)
         owner = owner_key(raw) if key.plural == PROPOSALS.plural else None
         if owner and self._store.version(owner):

@@ -1,10 +1,12 @@
 """Gathers previews: whether the runner exists, and what the API server's dry run as the runner says."""
 
+import asyncio
 import time
 from collections.abc import Callable
 
 from controller.actions.registry import Registry
 from controller.api.names import Reason
+from controller.api.workflow import Step
 from controller.core.errors import NotFound, PermanentFailure, RightMissing, TransientFailure
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import Journal, Json, Request
@@ -14,6 +16,8 @@ from controller.kube.api import Api
 from controller.runtime.attempts import Reach
 from controller.runtime.resources import SERVICE_ACCOUNTS
 
+PREVIEW_SECONDS = 15.0
+STEPS_AT_ONCE = 8
 RUNNER_SECONDS = 5.0
 """For how long a runner that was seen to exist is not asked for again."""
 
@@ -40,18 +44,23 @@ class Previews:
     async def of_workflow(self, view: WorkflowView) -> dict[str, Findings]:
         """By step name, each as things are now."""
         metadata = view.workflow.metadata
-        return {
-            step.name: await self._find(
-                view.world.catalogue.types.get(step.action),
-                step.parameters,
-                metadata.namespace or "",
-                metadata.name,
-                metadata.uid,
-                view.runner_of(step),
-                view.policy_of(step),
-            )
-            for step in view.workflow.spec.steps
-        }
+        side_by_side = asyncio.Semaphore(STEPS_AT_ONCE)
+
+        async def found(step: Step) -> Findings:
+            async with side_by_side:
+                return await self._find(
+                    view.world.catalogue.types.get(step.action),
+                    step.parameters,
+                    metadata.namespace or "",
+                    metadata.name,
+                    metadata.uid,
+                    view.runner_of(step),
+                    view.policy_of(step),
+                )
+
+        steps = view.workflow.spec.steps
+        all_found = await asyncio.gather(*(found(step) for step in steps))
+        return {step.name: one for step, one in zip(steps, all_found, strict=True)}
 
     async def _find(
         self,
@@ -67,19 +76,22 @@ class Previews:
             return Findings()
         executor = self._registry[executor_name(entry)]
         journal = Journal()
-        request = Request(
-            parameters=executor.parse(parameters),
-            namespace=namespace,
-            proposal=name,
-            proposal_uid=uid,
-            runner=runner,
-            cluster=self._reach.cluster(namespace, runner, journal),
-            http=self._reach.http(policy.egress, journal),
-        )
         try:
-            if executor.needs_runner and runner:
-                await self._demand_runner(namespace, runner)
-            return Findings(preview=await executor.preview(request))
+            request = Request(
+                parameters=executor.parse(parameters),
+                namespace=namespace,
+                proposal=name,
+                proposal_uid=uid,
+                runner=runner,
+                cluster=self._reach.cluster(namespace, runner, journal),
+                http=self._reach.http(policy.egress, journal),
+            )
+            async with asyncio.timeout(PREVIEW_SECONDS):
+                if executor.needs_runner and runner:
+                    await self._demand_runner(namespace, runner)
+                return Findings(preview=await executor.preview(request))
+        except TimeoutError:
+            return Findings(unavailable=f"no answer within {PREVIEW_SECONDS:g} s")
         except _RunnerMissingError as error:
             return Findings(fault=Fault(Reason.RUNNER_MISSING, str(error), missing=True))
         except NotFound as error:

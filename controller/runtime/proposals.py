@@ -8,7 +8,7 @@ from controller.api.names import Transition
 from controller.api.proposal import ActionProposal, Attempt, ProposalStatus
 from controller.core.attempt_report import Effect, Stop
 from controller.core.decision import Act, Decision, Gather
-from controller.core.errors import LostAnswer, RightMissing
+from controller.core.errors import RightMissing
 from controller.core.lifecycle import UNKNOWN_ACTOR
 from controller.core.operation import operation_time
 from controller.core.ports import Journal, Json, Operation, Request, Target
@@ -41,6 +41,7 @@ class ProposalReconciler:
         reach: Reach,
         clock: Clock,
         chance: Callable[[], Chance],
+        leading: Callable[[], bool],
     ) -> None:
         self._views = views
         self._recorder = recorder
@@ -50,22 +51,32 @@ class ProposalReconciler:
         self._reach = reach
         self._clock = clock
         self._chance = chance
+        self._leading = leading
         self._targets: dict[Owner, Target] = {}
-        self._unstarted: dict[Owner, str] = {}
+        self._unstarted: dict[Owner, set[str]] = {}
+        """Attempts that this process claimed, or may have claimed, and did not start yet."""
         self._deleted: dict[Owner, Json] = {}
 
     async def reconcile(self, key: Key, raw: Json) -> Handled:
         """Decides and carries it out. Raises the errors of our own status writes."""
         owner = Owner(key, raw["metadata"]["uid"])
+        self._drop_stale_report(owner, raw)
         view, decision = await self._decide(owner, raw)
         if decision.stop:
             self._attempts.stop(owner, decision.stop)
-        stored = await self._write(owner, raw, view, decision)
-        if decision.act and stored is not None:
+        try:
+            stored = await self._write(owner, raw, view, decision)
+        except _ClaimRefusedError as error:
+            return await self._refused(raw, view, str(error))
+        if decision.act:
             self._act(owner, stored, decision.act)
-        if stored is not None and (stored.get("status") or {}).get("outcome"):
-            self._targets.pop(owner, None)
         return Handled(stored, decision.wake_at, again=self._attempts.report(owner) is not None)
+
+    def finished(self, owner: Owner) -> None:
+        """The object has its outcome: nothing more will be asked about it."""
+        self._targets.pop(owner, None)
+        self._unstarted.pop(owner, None)
+        self._attempts.forget(owner)
 
     def gone(self, owner: Owner, last: Json) -> None:
         """The object was deleted: its attempt is asked to stop, and audit log and Events keep what is known."""
@@ -76,9 +87,11 @@ class ProposalReconciler:
             self._attempts.stop(owner, Stop.CANCELLED)
             message = "deleted while an attempt was running; the attempt is asked to stop"
             self._tell_last(last, Transition.CANCELLED, message)
-        else:
-            self._attempts.forget(owner)
-            self._tell_last(last, Transition.DELETED, "deleted")
+            return
+        self._tell_last(last, Transition.DELETED, "deleted")
+        if self._attempts.report(owner):
+            self._deleted[owner] = last
+            self.told_late(owner)
 
     def told_late(self, owner: Owner) -> bool:
         """If the proposal was deleted during its attempt: tells what the attempt came to."""
@@ -106,7 +119,7 @@ class ProposalReconciler:
             raw,
             findings=findings,
             running=self._attempts.running(owner, newest),
-            unstarted=newest is not None and self._unstarted.get(owner) == newest,
+            unstarted=newest in self._unstarted.get(owner, ()),
             report=self._attempts.report(owner),
         )
 
@@ -123,32 +136,44 @@ class ProposalReconciler:
                 self._targets[owner] = findings.preview.target
         raise RuntimeError(f"the decision about {owner.key} asks for a preview again and again")
 
-    async def _write(
-        self, owner: Owner, raw: Json, view: ProposalView, decision: Decision[ProposalStatus]
-    ) -> Json | None:
-        """The object as stored, None if admission refused the claim."""
+    def _drop_stale_report(self, owner: Owner, raw: Json) -> None:
+        """A report of an attempt that is not open any more was recorded, though we never heard so."""
+        report = self._attempts.report(owner)
+        attempts = (raw.get("status") or {}).get("attempts")
+        newest = attempts[-1] if attempts else {}
+        if report and (newest.get("result") or newest.get("id") != report.attempt_id):
+            self._attempts.forget(owner)
+
+    async def _write(self, owner: Owner, raw: Json, view: ProposalView, decision: Decision[ProposalStatus]) -> Json:
+        """The object as stored. Raises _ClaimRefusedError, and the errors of our own status writes."""
         old = view.proposal.status
         if decision.status is None:
             return raw
         claimed = decision.act.attempt.id if decision.act else None
+        if claimed is not None:
+            self._unstarted.setdefault(owner, set()).add(claimed)  # also if the answer is lost and it lands later
         try:
             stored = await self._recorder.write(PROPOSALS, raw, old, decision.status, self._targets.get(owner))
         except RightMissing as error:
             if claimed is None:
                 raise
-            blocked = claim_refused(view, str(error), self._clock())
-            await self._recorder.write(PROPOSALS, raw, old, blocked)
-            return None
-        except LostAnswer:
-            if claimed is not None:
-                self._unstarted[owner] = claimed
-            raise
+            self._unstarted.pop(owner, None)
+            raise _ClaimRefusedError(str(error)) from error
         if view.report is not None and view.open_attempt and view.report.attempt_id == view.open_attempt.id:
             self._attempts.forget(owner)
         return stored
 
+    async def _refused(self, raw: Json, view: ProposalView, message: str) -> Handled:
+        blocked = claim_refused(view, message, self._clock())
+        if blocked.status is None:
+            return Handled(raw, blocked.wake_at)
+        stored = await self._recorder.write(PROPOSALS, raw, view.proposal.status, blocked.status)
+        return Handled(stored, blocked.wake_at)
+
     def _act(self, owner: Owner, raw: Json, act: Act) -> None:
         """Starts the attempt, if the object in the claim's answer still allows it (step 2 of the attempt protocol)."""
+        if not self._leading():
+            return  # the next leader, perhaps this process again, finds the claim
         self._unstarted.pop(owner, None)
         view = self._view(owner, raw, None)
         if act.work.starts_effect:
@@ -182,3 +207,7 @@ class ProposalReconciler:
             ),
             journal=journal,
         )
+
+
+class _ClaimRefusedError(Exception):
+    """Admission refused the claim."""

@@ -14,6 +14,8 @@ from typing import Generic, TypeVar
 
 K = TypeVar("K")
 
+_SLACK = 64
+
 
 class DelayQueue(Generic[K]):
     """Keys that are due now, and keys that become due. `clock` gives the present moment in UTC."""
@@ -50,6 +52,8 @@ class DelayQueue(Generic[K]):
             self._wake_at[key] = at
             self._serial += 1
             heapq.heappush(self._timers, (at, self._serial, key))
+            if len(self._timers) > 2 * len(self._wake_at) + _SLACK:
+                self._drop_obsolete()
             self._changed.set()
 
     def forget(self, key: K) -> None:
@@ -75,6 +79,11 @@ class DelayQueue(Generic[K]):
         if key in self._again:
             self._again.discard(key)
             self.add(key)
+
+    def _drop_obsolete(self) -> None:
+        """Drops the timers that a later `wake` replaced."""
+        self._timers = [timer for timer in self._timers if self._wake_at.get(timer[2]) == timer[0]]
+        heapq.heapify(self._timers)
 
     def _promote(self) -> None:
         now = self._clock()

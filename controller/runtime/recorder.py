@@ -11,8 +11,6 @@ from controller.kube.status import patch_status
 from controller.runtime.audit import AuditLog, transition_record
 from controller.runtime.metrics import Metrics
 
-MAX_STATUS_BYTES = 256 * 1024
-
 
 class Recorder:
     """The operator's pen."""
@@ -60,7 +58,8 @@ class Recorder:
         for entry in announced(entries):
             self._events.write(event_of(raw, entry, related))
         if status.get("outcome") and entries:
-            action = raw["spec"].get("action", "")
+            # Only names that the catalogue knew: a label must not grow with what people type.
+            action = (raw["spec"].get("action") or "workflow") if status.get("digest") else "unknown"
             self._metrics.outcomes.labels(raw["kind"], action, status["outcome"]).inc()
         self._metrics.records_lost.set(self.audit.lost)
         self._metrics.events_lost.set(self._events.dropped + self._events.refused)

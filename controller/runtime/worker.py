@@ -9,13 +9,14 @@ from pydantic import ValidationError
 
 from controller.api.proposal import ActionProposal, ProposalStatus
 from controller.api.workflow import ActionWorkflow, WorkflowStatus
-from controller.core.errors import ActionError, Conflict, NotFound
+from controller.core.errors import ActionError, Conflict, NotFound, Repeatable
 from controller.core.lifecycle import Moment
 from controller.core.poison import mishandled, unreadable
 from controller.core.ports import Json
 from controller.core.settings import Settings
 from controller.kube.api import Api
 from controller.runtime.clock import Clock
+from controller.runtime.declarations import Declarations
 from controller.runtime.declared import DeclaredReconciler
 from controller.runtime.intake import Intake
 from controller.runtime.metrics import Metrics
@@ -24,7 +25,7 @@ from controller.runtime.outcome import Handled
 from controller.runtime.proposals import ProposalReconciler
 from controller.runtime.queue import DelayQueue
 from controller.runtime.recorder import Recorder
-from controller.runtime.resources import LIVING, PROPOSALS
+from controller.runtime.resources import DECLARED, LIVING, NAMESPACES, PROPOSALS
 from controller.runtime.store import Key, Store
 from controller.runtime.workflows import WorkflowReconciler
 
@@ -34,6 +35,7 @@ FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 60.0
 SHORTEST_PAUSE_SECONDS = 0.01
 _RESOURCES = {resource.plural: resource for resource in LIVING}
+_DECLARED = {resource.plural: resource for resource in DECLARED}
 
 
 class Worker:
@@ -46,6 +48,7 @@ class Worker:
         store: Store,
         queue: DelayQueue[Key],
         intake: Intake,
+        declarations: Declarations,
         proposals: ProposalReconciler,
         workflows: WorkflowReconciler,
         declared: DeclaredReconciler,
@@ -59,6 +62,7 @@ class Worker:
         self._store = store
         self._queue = queue
         self._intake = intake
+        self._declarations = declarations
         self._proposals = proposals
         self._workflows = workflows
         self._declared = declared
@@ -74,11 +78,11 @@ class Worker:
         try:
             await self._reconcile(key)
         except Conflict:
-            self._intake.doubt(key)
+            await self._conflict(key)
         except NotFound:
             self._intake.gone(key)
             self._failures.pop(key, None)
-        except ActionError as error:
+        except Repeatable as error:
             self._outage.suspected(error)
             self._again_later(key, error)
         except Exception as error:
@@ -89,6 +93,19 @@ class Worker:
         else:
             self._failures.pop(key, None)
 
+    async def _conflict(self, key: Key) -> None:
+        """Somebody else wrote it: it is read again before anything is decided."""
+        if key.plural in _RESOURCES:
+            self._intake.doubt(key)
+            return
+        resource = _DECLARED[key.plural]
+        try:
+            self._intake.observe(key.plural, "MODIFIED", await self._api.get(resource, key.name))
+        except NotFound:
+            self._intake.observe(key.plural, "DELETED", {"metadata": {"name": key.name}})
+        except ActionError as error:
+            self._again_later(key, error)
+
     async def _reconcile(self, key: Key) -> None:
         if key.plural not in _RESOURCES:
             await self._declared.reconcile(key)
@@ -98,6 +115,8 @@ class Worker:
         raw = self._store.get(key)
         if raw is None:
             return
+        if not self._declarations.knows_namespace(key.namespace):
+            self._intake.observe(NAMESPACES.plural, "ADDED", await self._api.get(NAMESPACES, key.namespace))
         reconciler = self._proposals if key.plural == PROPOSALS.plural else self._workflows
         handled = await reconciler.reconcile(key, raw)
         self._queue.wake(key, self._not_at_once(handled, raw))
@@ -113,8 +132,14 @@ class Worker:
         return max(handled.wake_at, self._clock() + timedelta(seconds=SHORTEST_PAUSE_SECONDS))
 
     async def _read_again(self, key: Key) -> None:
-        raw = await self._api.get(_RESOURCES[key.plural], key.name, namespace=key.namespace)
-        self._intake.settled(key)
+        self._intake.settled(key)  # before it is read: what comes meanwhile is a new doubt
+        try:
+            raw = await self._api.get(_RESOURCES[key.plural], key.name, namespace=key.namespace)
+        except NotFound:
+            raise
+        except ActionError:
+            self._intake.doubt(key)
+            raise
         self._intake.take_in(key.plural, raw)
 
     async def _show_fault(self, key: Key, error: Exception) -> None:
@@ -124,7 +149,7 @@ class Worker:
             return
         try:
             stored = await self._write_fault(key, raw, error)
-        except (ActionError, ValueError) as second:
+        except Exception as second:  # noqa: BLE001  showing a fault must not become one
             logger.warning("%s: the fault could not be written to its status: %s", key, second)
         else:
             self._intake.written(key, stored)

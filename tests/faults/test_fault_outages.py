@@ -62,9 +62,7 @@ def test_everything_goes_on_after_an_outage(
         ended = time.monotonic()
         for name in (*names, "posted", "meanwhile"):
             left = ended + RECOVERED_SECONDS - time.monotonic()
-            assert own.observer.wait(name, lambda status: status.get("outcome"), left), (
-                f"{name}: no outcome\n{own.observer.status(name)}\n{own.stage.operator.log[-3000:]}"
-            )
+            assert own.observer.wait(name, lambda status: status.get("outcome"), left), story(own, name)
         assert {own.observer.status(name)["outcome"] for name in (*names, "meanwhile")} == {"Succeeded"}
         assert len(own.hooks.received("/posted")) == 1
         allowed = {"Succeeded"} if lease_seconds == "15" else {"Succeeded", "Unknown"}
@@ -99,11 +97,24 @@ def start(own: Lane) -> list[str]:
         workflow("flow", steps),
     )
     for name in names:
-        assert own.observer.wait(name, lambda status: status.get("nextRetryAt"), 15), name
+        assert own.observer.wait(name, lambda status: status.get("nextRetryAt") or status.get("outcome"), 15), name
     for name in ("pausing", "called", "posted"):
         assert own.observer.wait(name, lambda status: status.get("phase") == "Running", 15), name
     wait(lambda: own.hooks.received("/called") and own.hooks.received("/posted"), 10, "the calls were not made")
     return [*names, "pausing", "called", "flow"]
+
+
+def story(own: Lane, name: str) -> str:
+    """For the message of a failure."""
+    lines = [f"{name}: no outcome {RECOVERED_SECONDS:g} s after the outage"]
+    for version in own.observer.versions(name):
+        status = version.get("status") or {}
+        attempts = [(a["number"], a.get("result"), a.get("reason")) for a in status.get("attempts") or ()]
+        lines.append(f"  {version['seenAt']:.3f} {status.get('phase')} {status.get('message')} {attempts}")
+    lines += [f"  {write.at:.3f} {write}" for write in own.proxy.writes(name) if write.asked.name == name]
+    lines += [f"  {call.at:.3f} {call.path} {call.key}" for call in own.hooks.target.received]
+    told = [line for line in own.stage.operator.log.splitlines() if " kopf." not in line]
+    return "\n".join([*lines, *told[-40:]])
 
 
 def due_in(own: Lane, name: str) -> float:

@@ -148,8 +148,15 @@ def test_no_retry_after_breaks_it(value: str) -> None:
         pytest.param({"queue.depth": 0}, '{"queue": {"depth": 0.0}}', None, id="one number in two forms"),
         pytest.param({"items.1.name": "b"}, '{"items": [{}, {"name": "b"}]}', None, id="index of a list"),
         pytest.param({"a": {"b": [1, None]}}, '{"a": {"b": [1, null]}}', None, id="deep"),
-        pytest.param({"state": "done"}, '{"state": "open"}', 'state is "open"', id="another value"),
-        pytest.param({"ready": True}, '{"ready": 1}', "ready is 1", id="one is not true"),
+        pytest.param(
+            {"state": "done"},
+            '{"state": "open"}',
+            'state in its JSON is not what was expected ("done")',
+            id="another value",
+        ),
+        pytest.param(
+            {"ready": True}, '{"ready": 1}', "ready in its JSON is not what was expected (true)", id="one is not true"
+        ),
         pytest.param({"a.b": 1}, '{"a": []}', "a.b is missing", id="missing"),
         pytest.param({"a.5": 1}, '{"a": [1]}', "a.5 is missing", id="index beyond the list"),
         pytest.param({"a": 1}, "<html>", "not JSON", id="no JSON"),

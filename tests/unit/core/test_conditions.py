@@ -177,11 +177,16 @@ def test_conditions_of_an_edited_object_are_about_the_new_generation() -> None:
 
 
 def test_a_refused_claim_is_shown_as_blocked_and_claims_nothing() -> None:
-    status = claim_refused(view(), "halted by policy", NOW)
+    decision = claim_refused(view(), "halted by policy", NOW)
+    status = decision.status
+    assert status is not None
+    assert decision.wake_at is not None
+    assert decision.act is None
     assert (status.phase, status.attempts) == (Phase.BLOCKED, ())
     assert "halted by policy" in (status.message or "")
     assert by_type(status)["Reconciling"] == ("True", "Blocked")
-    again = claim_refused(with_status(view(), status), "halted by policy", NOW + timedelta(seconds=1))
+    again = claim_refused(with_status(view(), status), "halted by policy", NOW + timedelta(seconds=1)).status
+    assert again is not None
     assert [entry.reason for entry in again.history] == [entry.reason for entry in status.history]
 
 

@@ -36,7 +36,7 @@ from controller.core import gates
 from controller.core.decision import Gather
 from controller.core.proposal import decide
 from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone, Verdict
-from controller.core.view import ProposalView
+from controller.core.view import Findings, ProposalView
 
 JUST_NOW = NOW - timedelta(seconds=3)
 GRACE_END = JUST_NOW + timedelta(seconds=10)
@@ -81,6 +81,7 @@ DONE = attempt(1, "Failed", doneAt=rfc3339(CREATED))
 CANCELLED = (Outcome.CANCELLED, Reason.CANCELLED, Transition.CANCELLED)
 ENDS_UNKNOWN = (Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN, Transition.OUTCOME_UNKNOWN)
 EFFECT_MADE = (Outcome.CANCELLED, Reason.EFFECT_MADE, Transition.CANCELLED)
+ORPHAN = (Outcome.CANCELLED, Reason.NOT_A_STEP, Transition.CANCELLED)
 NO_STEP = ("Blocked", Reason.NOT_A_STEP, "workflow", None)
 LATE = (Outcome.FAILED, Reason.DEADLINE_EXCEEDED, Transition.FAILED)
 EXPIRED = (Outcome.EXPIRED, Reason.DEADLINE_EXCEEDED, Transition.EXPIRED)
@@ -96,8 +97,8 @@ OTHERS = tuple(entry for entry in SHIPPED_TYPES if entry.type.metadata.name != "
         pytest.param(view(), None, id="of nobody"),
         pytest.param(view(metadata=OWNED, parent=parent(UID)), None, id="listed"),
         pytest.param(view(metadata=OWNED, parent=parent("another")), NO_STEP, id="not listed"),
-        pytest.param(view(metadata=OWNED), NO_STEP, id="workflow is gone"),
-        pytest.param(view(metadata={"labels": {"actionoperator.dev/workflow": "roll-out"}}), NO_STEP, id="by label"),
+        pytest.param(view(metadata=OWNED), ORPHAN, id="workflow is gone"),
+        pytest.param(view(metadata={"labels": {"actionoperator.dev/workflow": "roll-out"}}), ORPHAN, id="by label"),
         pytest.param(
             view(metadata=OWNED, parent=parent(), created=JUST_NOW), ("later", GRACE_END), id="not listed yet"
         ),
@@ -274,6 +275,11 @@ def test_a_preview_comes_first_and_again_right_before_the_first_claim(
         pytest.param(view(findings=None), None, id="nothing gathered"),
         pytest.param(view(findings=fault()), (FAILED, Reason.TARGET_MISSING, NOT_VALID), id="target missing"),
         pytest.param(view(findings=fault(), created=JUST_NOW), ("later", GRACE_END), id="target may still come"),
+        pytest.param(
+            view(findings=Findings(unavailable="503")),
+            ("Blocked", Reason.PREVIEW_UNAVAILABLE, "preview", None),
+            id="no answer is no fault of the object",
+        ),
         pytest.param(
             view(findings=fault(missing=False, reason="PreviewRefused"), created=JUST_NOW),
             (FAILED, Reason.PREVIEW_REFUSED, NOT_VALID),
@@ -456,7 +462,7 @@ def test_what_is_in_order_and_due_is_claimed_at_once_with_one_write() -> None:
         pytest.param({"spec": {"suspend": True}}, id="suspended"),
         pytest.param({"spec": {"notBefore": rfc3339(after(60))}}, id="scheduled"),
         pytest.param({"status": VALIDATED, "policies": []}, id="leave lost"),
-        pytest.param({"metadata": OWNED}, id="not a step"),
+        pytest.param({"metadata": OWNED, "parent": parent("another")}, id="not a step"),
         pytest.param({"status": claimed(NOT_DONE, nextRetryAt=rfc3339(after(9)))}, id="retry later"),
         pytest.param({"created": JUST_NOW, "policies": []}, id="policy may still come"),
     ],

@@ -30,6 +30,7 @@ from controller.api.names import Outcome
 from controller.core.attempt_report import Effect, Stop
 from controller.core.decision import Work
 from controller.core.operation import operation_time
+from controller.core.view import Findings
 
 PUT: Any = {"action": "http-request", "parameters": {"method": "PUT", "url": "https://hooks.example.com/x"}}
 JOB: Any = {"action": "run-job", "parameters": {"image": "alpine"}}
@@ -68,6 +69,7 @@ CHANGES: Any = {
     "other retries": {"types": tuple(type_entry(n, defaults={"retry": {"maxWaitSeconds": 1}}) for n in SHIPPED)},
     "target missing": {"findings": fault()},
     "refused": {"findings": fault(missing=False, reason="PreviewRefused")},
+    "no preview to be had": {"findings": Findings(unavailable="503")},
     "suspended": {"suspend": True},
     "workflow suspended": {"parent_spec": {"suspend": True}},
     "cancelled": {"cancelled": True},

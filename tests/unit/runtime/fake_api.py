@@ -1,0 +1,252 @@
+"""An API server in memory, as far as the runtime needs one: objects, versions, compare-and-swap, and faults on order.
+
+Schema, admission and watches are the business of the tests against the real server.
+"""
+
+import asyncio
+import io
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+from typing import Any, cast
+from uuid import UUID, uuid4
+
+from unit.core.making import NOW, REGISTRY, SETTINGS, SHIPPED
+
+from controller.api.base import API_VERSION, rfc3339
+from controller.core.errors import ActionError, Conflict, NotFound
+from controller.core.mergepatch import apply_merge_patch
+from controller.core.ports import Json, Resource
+from controller.core.record import EventRecord
+from controller.core.view import Chance
+from controller.kube.api import Api, Listed
+from controller.kube.events import EventWriter
+from controller.runtime.attempts import AttemptRunner
+from controller.runtime.audit import AuditLog
+from controller.runtime.declarations import Declarations
+from controller.runtime.declared import DeclaredReconciler
+from controller.runtime.intake import Intake
+from controller.runtime.metrics import Metrics
+from controller.runtime.outage import Outage
+from controller.runtime.previews import Previews
+from controller.runtime.proposals import ProposalReconciler
+from controller.runtime.queue import DelayQueue
+from controller.runtime.reach import RealReach
+from controller.runtime.reaper import Reaper
+from controller.runtime.recorder import Recorder
+from controller.runtime.resources import NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
+from controller.runtime.store import Key, Store
+from controller.runtime.views import Views
+from controller.runtime.worker import Worker
+from controller.runtime.workflows import WorkflowReconciler
+
+KINDS = {resource.plural: resource for resource in (PROPOSALS, WORKFLOWS, TYPES, POLICIES)}
+
+
+class FakeApi:
+    """Objects by key. `fail(verb, error)` makes the next such request fail."""
+
+    def __init__(self) -> None:
+        self.objects: dict[Key, Json] = {}
+        self.version = 100
+        self.requests: list[str] = []
+        self._faults: list[tuple[str, ActionError, bool]] = []
+
+    def fail(self, verb: str, error: ActionError, *, stored: bool = False) -> None:
+        """The next request of that verb raises; `stored`: but it is carried out all the same."""
+        self._faults.append((verb, error, stored))
+
+    def as_user(self, username: str, before_change: Callable[[], None] | None = None) -> "FakeApi":
+        return self
+
+    def put(self, resource: Resource, raw: Json) -> Json:
+        """Stores an object as somebody else would."""
+        self.version += 1
+        metadata = {"uid": str(uuid4()), "generation": 1, "creationTimestamp": rfc3339(NOW), **raw["metadata"]}
+        metadata["resourceVersion"] = str(self.version)
+        stored = {"apiVersion": API_VERSION, "kind": resource.kind, **raw, "metadata": metadata}
+        self.objects[Key(resource.plural, metadata.get("namespace", ""), metadata["name"])] = stored
+        return _copy(stored)
+
+    def edit(self, key: Key, **spec: Any) -> Json:
+        """Changes fields of an object's spec as somebody else would."""
+        raw = self.objects[key]
+        metadata = {**raw["metadata"], "generation": raw["metadata"]["generation"] + 1}
+        return self.put(KINDS[key.plural], {**raw, "metadata": metadata, "spec": {**raw["spec"], **spec}})
+
+    async def get(self, resource: Resource, name: str, *, namespace: str | None = None, subresource: str = "") -> Json:
+        self._ask("get", resource)
+        return _copy(self._found(Key(resource.plural, namespace or "", name)))
+
+    async def create(self, resource: Resource, body: Json, *, namespace: str | None = None) -> Json:
+        key = Key(resource.plural, namespace or "", body["metadata"]["name"])
+        if key in self.objects:
+            self._ask("create", resource)
+            raise Conflict(f"{key} exists")
+        return self._ask("create", resource, lambda: self.put(resource, body))
+
+    async def patch(
+        self, resource: Resource, name: str, body: Json, *, namespace: str | None = None, subresource: str = ""
+    ) -> Json:
+        key = Key(resource.plural, namespace or "", name)
+
+        def patched() -> Json:
+            raw = self._found(key)
+            if body["metadata"]["resourceVersion"] != raw["metadata"]["resourceVersion"]:
+                raise Conflict(f"{key} has changed")
+            return self.put(resource, {**raw, "status": apply_merge_patch(raw.get("status") or {}, body["status"])})
+
+        return self._ask("patch", resource, patched)
+
+    async def delete(self, resource: Resource, name: str, *, namespace: str | None = None, uid: str = "") -> None:
+        self._ask("delete", resource)
+        key = Key(resource.plural, namespace or "", name)
+        if self._found(key)["metadata"]["uid"] != uid:
+            raise Conflict(f"{key} is another one")
+        del self.objects[key]
+
+    async def list(self, resource: Resource, **_: Any) -> Listed:
+        self._ask("list", resource)
+        return Listed((), "")
+
+    async def pages(self, resource: Resource, **_: Any) -> AsyncIterator[Listed]:
+        self._ask("list", resource)
+        yield Listed(tuple(_copy(raw) for key, raw in self.objects.items() if key.plural == resource.plural), "")
+
+    def _found(self, key: Key) -> Json:
+        if key not in self.objects:
+            raise NotFound(f"{key} does not exist")
+        return self.objects[key]
+
+    def _ask(self, verb: str, resource: Resource, carry_out: Callable[[], Json] = dict) -> Json:
+        self.requests.append(f"{verb} {resource.plural}")
+        for fault in self._faults:
+            if fault[0] == verb:
+                self._faults.remove(fault)
+                if fault[2]:
+                    carry_out()
+                raise fault[1]
+        return carry_out()
+
+
+def _copy(raw: Json) -> Json:
+    return cast("Json", json.loads(json.dumps(raw)))
+
+
+class FakeEvents:
+    """Keeps the Events that would be written."""
+
+    dropped = refused = 0
+
+    def __init__(self) -> None:
+        self.records: list[EventRecord] = []
+
+    def write(self, record: EventRecord) -> None:
+        self.records.append(record)
+
+
+class Operator:
+    """The runtime around the fake API server, driven by hand: `settle` handles all that is due."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.now = now
+        self.api, self.events, self.audit = FakeApi(), FakeEvents(), io.StringIO()
+        api, events, clock = cast("Api", self.api), cast("EventWriter", self.events), lambda: self.now
+        self.entropy = 0
+        self.leads = True
+        self.store, self.metrics = Store(), Metrics()
+        self.queue: DelayQueue[Key] = DelayQueue(clock)
+        self.declarations = Declarations(REGISTRY, SETTINGS)
+        self.attempts = AttemptRunner(clock, lambda owner: self.intake.attempt_ended(owner))
+        recorder = Recorder(api, events, AuditLog(self.audit), self.metrics)
+        reach, views = RealReach(api), Views(self.store, self.declarations)
+        previews = Previews(api, REGISTRY, reach)
+        proposals = ProposalReconciler(
+            views=views, recorder=recorder, previews=previews, attempts=self.attempts, registry=REGISTRY, reach=reach,
+            clock=clock, chance=self._chance, leading=lambda: self.leads,
+        )  # fmt: skip
+        workflows = WorkflowReconciler(
+            api=api, views=views, store=self.store, recorder=recorder, previews=previews, clock=clock
+        )
+        declared = DeclaredReconciler(
+            api=api, declarations=self.declarations, built_ins=REGISTRY, events=events, audit=AuditLog(self.audit),
+            clock=clock,
+        )  # fmt: skip
+        self.reaper = Reaper(api, clock, None)
+        self.intake = Intake(
+            store=self.store, queue=self.queue, declarations=self.declarations, proposals=proposals,
+            workflows=workflows, reaper=self.reaper, leading=lambda: self.leads,
+        )  # fmt: skip
+        self.outage = Outage(lambda: self.api.list(POLICIES), self.metrics)
+        self.worker = Worker(
+            api=api, store=self.store, queue=self.queue, intake=self.intake, declarations=self.declarations,
+            proposals=proposals, workflows=workflows,
+            declared=declared, recorder=recorder, outage=self.outage, metrics=self.metrics, clock=clock,
+            settings=SETTINGS,
+        )  # fmt: skip
+        for manifest in SHIPPED.values():
+            self.declare(TYPES, manifest)
+        self.declare(POLICIES, {"metadata": {"name": "go"}, "spec": {"mode": "Execute"}})
+        self.intake.observe(NAMESPACES.plural, None, {"metadata": {"name": "shop"}})
+
+    def _chance(self) -> Chance:
+        self.entropy += 1
+        return Chance(0.0, UUID(int=self.entropy, version=4))
+
+    def declare(self, resource: Resource, manifest: Json, event: str | None = None) -> None:
+        """A type or policy appears or changes; nobody is told its status."""
+        raw = self.api.put(resource, manifest)
+        self.intake.observe(resource.plural, event, raw)
+
+    def propose(self, name: str = "a", action: str = "log-message", **fields: Any) -> Key:
+        """A proposal appears, and the watch tells of it."""
+        spec = {"action": action, "parameters": {"message": "hello"}, "reason": "test", **fields}
+        raw = self.api.put(PROPOSALS, {"metadata": {"name": name, "namespace": "shop"}, "spec": spec})
+        self.intake.observe(PROPOSALS.plural, "ADDED", raw)
+        return Key(PROPOSALS.plural, "shop", name)
+
+    def edit(self, key: Key, **spec: Any) -> None:
+        """Somebody edits an object, and the watch tells of it."""
+        self.intake.observe(key.plural, "MODIFIED", self.api.edit(key, **spec))
+
+    def watch(self) -> None:
+        """The watch tells of all proposals and workflows as they are now."""
+        for key, raw in [*self.api.objects.items()]:
+            if key.plural in (PROPOSALS.plural, WORKFLOWS.plural):
+                self.intake.observe(key.plural, "MODIFIED", raw)
+
+    def status(self, key: Key) -> Json:
+        return cast("Json", self.api.objects[key].get("status") or {})
+
+    async def settle(self, most: int = 100) -> int:
+        """Handles all that is due, attempts included; how often a key was handled."""
+        handled = 0
+        while len(self.queue) or len(self.attempts) or self._due():
+            if not (len(self.queue) or self._due()):
+                await _next(lambda: len(self.attempts) == 0)
+                continue
+            key = await self.queue.take()
+            handled += 1
+            assert handled <= most, f"{key} is handled again and again"
+            await self.worker.handle(key)
+            self.queue.done(key)
+        return handled
+
+    def _due(self) -> bool:
+        self.queue._promote()
+        return len(self.queue) > 0
+
+    def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    @property
+    def told(self) -> list[str]:
+        """Reasons of the Events so far."""
+        return [record.reason for record in self.events.records]
+
+
+async def _next(condition: Callable[[], bool]) -> None:
+
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110  attempts tell nobody here
+            await asyncio.sleep(0)
