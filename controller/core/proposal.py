@@ -36,13 +36,13 @@ def decide(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
     """What to do about the proposal now. Deciding twice at one instant gives the same."""
     if view.proposal.status.outcome is not None:
         return Decision()
+    attempt = view.open_attempt
+    if attempt is not None and view.report is not None and view.report.attempt_id == attempt.id:
+        return Decision(conclude(view, view.report, now, chance), wake_at=now)
     if view.proposal.metadata.deletion_timestamp is not None:
         return Decision(stop=Stop.CANCELLED if view.running else None)  # on its way out: nothing starts any more
-    attempt = view.open_attempt
     if attempt is None:
         return _before_claim(view, now, chance)
-    if view.report is not None and view.report.attempt_id == attempt.id:
-        return Decision(conclude(view, view.report, now, chance), wake_at=now)
     if view.running:
         return Decision(stop=stop_running(view, now))
     if view.unstarted:

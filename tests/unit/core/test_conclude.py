@@ -294,6 +294,29 @@ def test_what_stops_an_attempt_under_way(circumstances: Any, stop: Stop | None) 
     assert (decision.stop, decision.status, decision.act, decision.gather) == (stop, None, None, None)
 
 
+LEAVING: Any = {"deletionTimestamp": rfc3339(NOW)}
+
+
+@pytest.mark.parametrize(
+    ("circumstances", "stop"),
+    [
+        ({}, None),
+        ({"status": claimed(attempt()), "running": True}, Stop.CANCELLED),
+        ({"status": claimed(attempt())}, None),
+    ],
+)
+def test_nothing_starts_for_what_is_being_deleted(circumstances: Any, stop: Stop | None) -> None:
+    decision = decide(view(metadata=LEAVING, **circumstances), NOW, CHANCE)
+    assert (decision.stop, decision.status, decision.act, decision.gather) == (stop, None, None, None)
+
+
+def test_but_what_its_attempt_came_to_is_written() -> None:
+    seen = view(metadata=LEAVING, status=claimed(attempt()), report=report(Effect.UNCLEAR, stop=Stop.CANCELLED))
+    status = decide(seen, NOW, CHANCE).status
+    assert status is not None
+    assert status.outcome is Outcome.UNKNOWN
+
+
 def test_a_claim_whose_answer_was_lost_is_started_when_it_is_found() -> None:
     found = decide(view(status=claimed(attempt()), unstarted=True), NOW, CHANCE)
     assert found.act is not None

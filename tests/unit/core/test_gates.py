@@ -98,6 +98,8 @@ OTHERS = tuple(entry for entry in SHIPPED_TYPES if entry.type.metadata.name != "
         pytest.param(view(metadata=OWNED, parent=parent(UID)), None, id="listed"),
         pytest.param(view(metadata=OWNED, parent=parent("another")), NO_STEP, id="not listed"),
         pytest.param(view(metadata=OWNED), ORPHAN, id="workflow is gone"),
+        pytest.param(view(metadata=OWNED, status=claimed(NOT_DONE)), NO_STEP, id="workflow is gone after its claim"),
+        pytest.param(view(metadata=OWNED, created=JUST_NOW), ("later", GRACE_END), id="workflow not seen yet"),
         pytest.param(view(metadata={"labels": {"actionoperator.dev/workflow": "roll-out"}}), ORPHAN, id="by label"),
         pytest.param(
             view(metadata=OWNED, parent=parent(), created=JUST_NOW), ("later", GRACE_END), id="not listed yet"

@@ -49,9 +49,7 @@ def test_what_is_kept_is_a_copy_without_managed_fields() -> None:
     assert "managedFields" in given_object["metadata"], "what was given is left alone"
     kept["spec"]["reason"] = "changed"
     assert store.get(KEY) == raw(1)
-    data = store._objects[KEY.plural][KEY].data
-    assert isinstance(data, bytes)
-    assert b"gr\xc3\xb6\xc3\x9fer" in data
+    assert isinstance(store._objects[KEY.plural][KEY].data, bytes), "ten thousand waiting objects cost their bytes only"
 
 
 def test_what_is_removed_is_told_once() -> None:

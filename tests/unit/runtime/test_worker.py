@@ -175,6 +175,26 @@ def test_a_proposal_that_is_deleted_while_it_runs_is_stopped_and_told() -> None:
     played(play)
 
 
+@pytest.mark.parametrize("started", [True, False])
+def test_a_proposal_that_waits_for_its_finalizers_keeps_no_worker_busy(started: bool) -> None:
+    async def play(operator: Operator) -> None:
+        key = operator.propose(action="wait", parameters={"seconds": 1000}, suspend=not started)
+        taken = await operator.queue.take()
+        await operator.worker.handle(taken)
+        operator.queue.done(taken)
+        raw = operator.api.objects[key]
+        leaving = {**raw, "metadata": {**raw["metadata"], "deletionTimestamp": rfc3339(NOW)}}
+        operator.intake.observe(PROPOSALS.plural, "MODIFIED", operator.api.put(PROPOSALS, leaving))
+        await operator.settle(most=10)
+        assert len(operator.attempts) == 0
+        assert operator.attempts.reported() == []
+        operator.edit(key, suspend=False)
+        await operator.settle(most=10)
+        assert len(operator.status(key).get("attempts", ())) == started
+
+    played(play)
+
+
 def broken(operator: Operator, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator itself fails on that object."""
     proposals = operator.worker._proposals
