@@ -85,7 +85,7 @@ def cut(text: str, limit: int = MAX_TEXT) -> str:
 
 def _faults(error: ValidationError) -> tuple[str, ...]:
     return tuple(
-        _fault([str(part) for part in fault["loc"]], fault["msg"].removeprefix("Value error, "))
+        _fault([_visible(str(part)) for part in fault["loc"]], fault["msg"].removeprefix("Value error, "))
         # Never the values: a header or a variable that is refused may be a credential.
         for fault in error.errors(include_url=False, include_input=False, include_context=False)
     )
@@ -94,3 +94,8 @@ def _faults(error: ValidationError) -> tuple[str, ...]:
 def _fault(location: list[str], message: str) -> str:
     # A check of the whole model names the field itself: `body: GET has none`.
     return f"{'.'.join(['parameters', *location])}: {message}" if location else f"parameters.{message}"
+
+
+def _visible(part: str) -> str:
+    """A key as the user wrote it, but on one line."""
+    return part if part.isprintable() else repr(part)[1:-1]

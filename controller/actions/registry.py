@@ -45,7 +45,8 @@ class Registry:
     def traits(self, name: str, parameters: Mapping[str, Any]) -> Traits:
         """What the executor says of an action with these parameters. Raises ParameterFaultsError."""
         action = self[name]
-        return Traits(action.needs_runner, action.idempotent and action.is_idempotent(action.parse(parameters)))
+        parsed = action.parse(parameters)
+        return Traits(action.needs_runner, action.idempotent and action.is_idempotent(parsed))
 
 
 def built_ins(now: Callable[[], datetime]) -> Registry:

@@ -29,6 +29,8 @@ API_VERSION = f"{GROUP}/{VERSION}"
 MAX_OPAQUE_BYTES = 64 * 1024
 MAX_SAFE_INTEGER = 2**53
 
+FIRST_YEAR, LAST_YEAR = 1970, 9000
+
 
 class ApiModel(BaseModel):
     """A part of an object: camelCase on the wire, snake_case in Python, immutable."""
@@ -98,6 +100,9 @@ def rfc3339(moment: datetime) -> str:
 
 
 def _utc(moment: datetime) -> datetime:
+    """In UTC, and far enough from the ends of the calendar that every deadline after it is a date too."""
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        raise ValueError(f"must lie between the years {FIRST_YEAR} and {LAST_YEAR}")
     return moment.astimezone(UTC)
 
 
@@ -106,11 +111,17 @@ def list_type(kind: str, *keys: str) -> dict[str, Any]:
     return {"x-kubernetes-list-type": kind} | ({"x-kubernetes-list-map-keys": list(keys)} if keys else {})
 
 
+# What the API server's own date-time format lets pass and CEL then cannot read, such as an offset of 25 hours, would
+# make every later write of the object fail.
+TIME_PATTERN = (
+    r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-](0[0-9]|1[0-4]):[0-5][0-9])$"
+)
+
 Timestamp = Annotated[
     AwareDatetime,
     AfterValidator(_utc),
     PlainSerializer(rfc3339, return_type=str, when_used="json"),
-    Field(json_schema_extra={"maxLength": 64}),
+    Field(json_schema_extra={"maxLength": 64, "pattern": TIME_PATTERN}),
 ]
 """A moment in UTC. Naive times are refused; written with milliseconds."""
 

@@ -53,7 +53,7 @@ class Item:
         """None where a newer operator wrote what this program cannot read."""
         try:
             return self.kind.model_validate(self.raw)
-        except pydantic.ValidationError:
+        except (pydantic.ValidationError, ArithmeticError):
             return None
 
     def clean(self) -> Json:

@@ -30,6 +30,9 @@ _FRAMING = re.compile(
     r"(?i)host|content-length|transfer-encoding|connection|keep-alive|upgrade|te|trailer|expect|accept-encoding|proxy-.*"
 )
 
+# Their text quotes what the target sent, which may be a credential.
+_BAD_HTTP = (aiohttp.http_exceptions.HttpProcessingError, aiohttp.ClientResponseError)
+
 
 class EgressHttp:
     """Implements `core.ports.Http` for one attempt. The caller bounds the time; `timeout_seconds` is a last resort."""
@@ -205,7 +208,7 @@ async def _answer(response: aiohttp.ClientResponse) -> HttpAnswer:
 
 def _judge(target: URL, error: Exception, *, connected: bool, may_change: bool) -> ActionError:
     where = f"{target.scheme}://{target.raw_host}"
-    what = str(error) or type(error).__name__
+    what = "the answer is not valid HTTP" if isinstance(error, _BAD_HTTP) else str(error) or type(error).__name__
     if connected:
         message = f"{where}: sent, but no whole answer came back: {what}"
         return LostAnswer(message) if may_change else TransientFailure(message)

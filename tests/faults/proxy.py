@@ -128,6 +128,8 @@ class FaultProxy:
     trace: list[Write] = field(default_factory=list)
     in_outage: Counter[str] = field(default_factory=Counter)
     """Requests that came in the last outage, if connections were made, by what they asked for."""
+    cut: int = 0
+    """Writes that were under way when the last outage began."""
     _plan: Plan | None = None
     _counted: int = 0
     _outage: Outage | None = None
@@ -212,6 +214,7 @@ class FaultProxy:
 
     async def _begin_outage(self, kind: Outage) -> None:
         self._outage = kind
+        self.cut = sum(1 for write in self.trace if write.answered_at is None and write.fault is None)
         if kind is Outage.REFUSED and self._site is not None:
             await self._site.stop()
         self._break_connections()

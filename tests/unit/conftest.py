@@ -1,4 +1,4 @@
-"""Hypothesis: no deadlines; `--hypothesis-profile=long`: the laws by many more random lives; failures print how to see them again."""
+"""Hypothesis without deadlines; `--hypothesis-profile=long`: the laws by many more random lives."""
 
 from hypothesis import HealthCheck, settings
 

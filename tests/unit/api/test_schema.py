@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from pydantic import BaseModel, Field, create_model
 
-from controller.api.base import ApiModel, OpaqueMap, Rule, SpecModel, StatusModel, Timestamp, list_type
+from controller.api.base import TIME_PATTERN, ApiModel, OpaqueMap, Rule, SpecModel, StatusModel, Timestamp, list_type
 from controller.api.schema import NotStructuralError, structural
 
 
@@ -116,11 +116,11 @@ FIELDS = {
     ),
     "one constant": (Literal["only"], REQUIRED, {"type": "string", "enum": ["only"]}),
     "some constants": (Literal["a", "b"], REQUIRED, {"type": "string", "enum": ["a", "b"]}),
-    "time": (Timestamp, REQUIRED, {"type": "string", "format": "date-time", "maxLength": 64}),
+    "time": (Timestamp, REQUIRED, {"type": "string", "format": "date-time", "pattern": TIME_PATTERN, "maxLength": 64}),
     "optional time": (
         Timestamp | None,
         None,
-        {"type": "string", "format": "date-time", "maxLength": 64},
+        {"type": "string", "format": "date-time", "pattern": TIME_PATTERN, "maxLength": 64},
     ),
     "time of any zone": (datetime, REQUIRED, {"type": "string", "format": "date-time"}),
     "list of named things": (

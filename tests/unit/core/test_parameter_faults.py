@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.core.making import SHIPPED, type_entry, world
 
@@ -118,6 +118,7 @@ def test_no_text_of_the_caller_is_shown(parameters: Any) -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
+@settings(max_examples=20)
 @given(parameters=st.dictionaries(st.text(max_size=8).filter(lambda key: SECRET not in key), plain, max_size=4))
 def test_no_shipped_type_shows_them_either(name: str, parameters: Any) -> None:
     properties = SHIPPED[name]["spec"]["parameters"]["properties"]

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.core.making import EXECUTE, HALT, NOW, OBSERVE, after, type_entry, workflow
 from unit.core.workflow_life import Life
@@ -409,6 +409,7 @@ def finish(life: Life) -> None:
         life.go()
 
 
+@settings(max_examples=40)
 @given(workflows(), st.data())
 def test_laws_of_every_workflow(made: tuple[Any, list[Any]], data: st.DataObject) -> None:
     """Whatever its steps come to and whoever interferes: order and bounds hold, and it ends."""
