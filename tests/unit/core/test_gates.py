@@ -441,6 +441,22 @@ ORDER = [
 ]
 
 
+SPLIT = {"policies": [EXECUTE, HALT, {"serviceAccountName": "a"}, {"serviceAccountName": "b"}]}
+UNSAFE = {"status": claimed(UNCLEAR), "types": [type_entry("scale-workload", idempotent=False)]}
+ORDER += [
+    pytest.param(
+        {"spec": {"serviceAccountName": None}, **SPLIT}, "without_agreed_runner", id="runners before all else"
+    ),
+    pytest.param({"status": VALIDATED, "policies": [HALT]}, "leave_lost", id="leave before halts"),
+    pytest.param({**UNSAFE, "policies": [EXECUTE, HALT]}, "unsafe_to_repeat", id="unsafe to repeat, halted or not"),
+    pytest.param({"policies": [EXECUTE, {"limits": {}}]}, "policy_unsupported", id="policy not carried out"),
+]
+
+
+def test_every_gate_is_in_the_chain_and_tried() -> None:
+    assert {gate.__name__ for gate in gates.GATES} == {case.values[1] for case in ORDER}
+
+
 @pytest.mark.parametrize(("circumstances", "gate"), ORDER)
 def test_gates_are_asked_in_order(circumstances: Any, gate: str) -> None:
     seen = view(**circumstances)

@@ -194,6 +194,9 @@ def test_every_gate(gate: gates.Gate, seen: WorkflowView, verdict: Any) -> None:
         ({"spec": {"suspend": True}, "policies": [EXECUTE, HALT]}, "suspended"),
         ({"status": KNOWN, "policies": [HALT]}, "leave_lost"),
         ({"policies": [EXECUTE, HALT]}, "halted"),
+        ({"findings": {"one": fault(reason="RightMissing")}, "policies": [OBSERVE]}, "refused_by_preview"),
+        ({"spec": LATER, "policies": [EXECUTE, HALT]}, "too_early"),
+        ({"policies": [EXECUTE, {"limits": {}}]}, "policy_unsupported"),
     ],
 )
 def test_gates_are_asked_in_order(circumstances: Any, gate: str) -> None:
