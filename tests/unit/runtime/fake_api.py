@@ -51,10 +51,15 @@ class FakeApi:
         self.version = 100
         self.requests: list[str] = []
         self._faults: list[tuple[str, ActionError, bool]] = []
+        self._meanwhile: list[tuple[str, Callable[[], None]]] = []
 
     def fail(self, verb: str, error: ActionError, *, stored: bool = False) -> None:
         """The next request of that verb raises; `stored`: but it is carried out all the same."""
         self._faults.append((verb, error, stored))
+
+    def meanwhile(self, verb: str, happens: Callable[[], None]) -> None:
+        """While the next request of that verb is answered, something happens."""
+        self._meanwhile.append((verb, happens))
 
     def as_user(self, username: str, before_change: Callable[[], None] | None = None) -> "FakeApi":
         return self
@@ -126,7 +131,11 @@ class FakeApi:
                 if fault[2]:
                     carry_out()
                 raise fault[1]
-        return carry_out()
+        answer = carry_out()
+        for event in [event for event in self._meanwhile if event[0] == verb]:
+            self._meanwhile.remove(event)
+            event[1]()
+        return answer
 
 
 def _copy(raw: Json) -> Json:

@@ -50,6 +50,8 @@ async def reaped(operator: Operator, until: Callable[[], bool]) -> None:
     async with asyncio.timeout(2):
         while not until():  # noqa: ASYNC110  the fake tells nobody
             await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not reaper.done(), "it goes on whatever happens"
     reaper.cancel()
     await asyncio.gather(reaper, return_exceptions=True)
 

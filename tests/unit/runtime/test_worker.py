@@ -275,6 +275,44 @@ def test_a_claim_that_admission_refuses_is_blocked_until_something_changes_or_it
     played(play)
 
 
+HALT = {"metadata": {"name": "stop"}, "spec": {"halt": True}}
+
+
+@pytest.mark.parametrize("what", ["halted", "type changed", "not leading"])
+def test_what_changes_while_the_claim_is_answered_keeps_it_from_starting(
+    what: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def play(operator: Operator) -> None:
+        def change() -> None:
+            if what == "halted":
+                operator.declare(POLICIES, HALT)
+            elif what == "type changed":
+                manifest = SHIPPED["log-message"]
+                operator.declare(TYPES, {**manifest, "spec": {**manifest["spec"], "description": "another"}})
+            else:
+                operator.leads = False
+
+        key = operator.propose()
+        operator.api.meanwhile("patch", change)
+        taken = await operator.queue.take()
+        await operator.worker.handle(taken)
+        operator.queue.done(taken)
+        (claimed,) = operator.status(key)["attempts"]
+        assert "result" not in claimed
+        assert len(operator.attempts) == 0
+        if what == "not leading":
+            return
+        await operator.settle()
+        first = operator.status(key)["attempts"][0]
+        assert (first["result"], "doneAt" in first) == ("Interrupted", False)
+        assert (operator.status(key).get("outcome") == "Succeeded") is (what == "type changed")
+
+    with caplog.at_level("INFO", logger="actionoperator.log_message"):
+        played(play)
+    lines = [record for record in caplog.records if record.name == "actionoperator.log_message"]
+    assert len(lines) == (1 if what == "type changed" else 0)
+
+
 def test_after_a_refused_claim_a_policy_event_starts_it() -> None:
     async def play(operator: Operator) -> None:
         key = operator.propose()
