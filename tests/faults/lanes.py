@@ -159,8 +159,16 @@ class Lane:
         found = [self.observer.versions(each)[-1] for each in self.observer.names(name)]
         return [raw for raw in found if raw["kind"] == "ActionProposal"]
 
+    def _see_steps(self, name: str) -> None:
+        """A workflow's end may be seen before its last step's: proposals come by a watch of their own."""
+        for step in self.observer.status(name).get("steps") or ():
+            if step.get("proposal"):
+                seen = self.observer.wait(step["proposal"], lambda status: status.get("outcome"), CONVERGED_SECONDS)
+                assert seen, f"step {step['name']} has no outcome, though its workflow ended"
+
     def _judge(self, case: Case, name: str, audit: AuditTail) -> dict[str, list[Effect]]:
         """The effects of each proposal."""
+        self._see_steps(name)
         whole = self.observer.versions(name)
         writes = self.proxy.writes(name)
         proposals = self._proposals(name)
