@@ -14,7 +14,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 @app.command()
 def main(
-    quick: Annotated[bool, typer.Option(help="Fewer objects: about 4 minutes instead of 20.")] = False,
+    quick: Annotated[bool, typer.Option(help="Fewer objects: about a quarter of an hour.")] = False,
     only: Annotated[str, typer.Option(help=f"Figures, separated by commas. There are {', '.join(FIGURES)}.")] = "",
     save: Annotated[bool, typer.Option(help="Write the table into docs/benchmarks.md; only with all figures.")] = True,
 ) -> None:
@@ -29,9 +29,9 @@ def main(
     except KeyboardInterrupt:
         console.print("stopped; everything that was started is gone")
         raise typer.Exit(130) from None
-    show(results, console)
+    show(results, console, quick=quick)
     if save and set(wanted) == set(FIGURES):
-        write(results, quick)
+        write(results, quick=quick)
         console.print("written to docs/benchmarks.md")
 
 

@@ -15,14 +15,15 @@ from bench import objects
 from bench.audit import AuditLog
 from bench.loader import Call, Loader, Refused, loading
 from bench.objects import API, OPERATOR
-from bench.outcomes import outcomes
 from bench.process import ROOT, Program
+from controller.core.mergepatch import merge_patch
 from localcluster.controlplane import ControlPlane
 from localcluster.kubeconfig import Access
 
 OPERATOR_USER = f"system:serviceaccount:{OPERATOR}:{OPERATOR}"
 LEADS = "this process leads"
 RAW_OBJECTS = 100
+RAW_CONNECTIONS = (1, 4, 16)
 RAW_NAMESPACE = "raw"
 _RAM_DISK = Path("/dev/shm")  # noqa: S108  named so by Linux
 
@@ -37,7 +38,7 @@ class Lab:
     audit: AuditLog
     say: Callable[[str], None]
     _done_status: objects.Json = field(default_factory=dict)
-    _raw_status: objects.Json = field(default_factory=dict)
+    _raw_patches: tuple[objects.Json, ...] = ()
     _raw_sent: int = 0
     _starts: int = 0
 
@@ -89,42 +90,81 @@ class Lab:
         )
 
     async def prepare_raw(self) -> None:
-        """Learns from one real action how large our objects and patches are, and makes objects to patch like that."""
+        """Learns from one real action what the operator writes, and makes objects to write the same to."""
         namespace = "warm-up"
         await self.namespace(namespace)
         await self.targets(namespace, ["one"])
-        async with outcomes(self.loader, namespace) as finished:
+        versions: list[objects.Json] = []
+        async with self.loader.watch(objects.path(namespace, objects.PROPOSALS) + "?watch=1") as events:
             with self.operator(namespace) as operator:
-                await self.propose(namespace, [objects.scale("one")])
                 await operator.wait_until_ready()
-                await finished.wait({"one"}, operator)
-        done = await self.loader.send(Call("GET", objects.path(namespace, objects.PROPOSALS, "one")))
-        self._done_status = done["status"]
-        self._raw_status = {
-            name: value for name, value in done["status"].items() if name not in ("outcome", "completedAt")
-        } | {"phase": "Running"}
+                await self.propose(namespace, [objects.scale("one")])
+                async with asyncio.timeout(60):
+                    async for event in events:
+                        versions.append(event["object"].get("status") or {})
+                        if versions[-1].get("outcome"):
+                            break
+        claimed = next(status for status in versions if status.get("attempts"))
+        self._done_status = versions[-1]
+        # An outcome is final, so the objects that are patched again and again never get one.
+        ended = {name: value for name, value in versions[-1].items() if name not in ("outcome", "completedAt")}
+        claim = {name: None for name in ended if name not in claimed} | merge_patch(versions[0], claimed)
+        self._raw_patches = (claim, merge_patch(claimed, ended))
         await self._namespace(RAW_NAMESPACE)
-        await self.propose(RAW_NAMESPACE, (objects.scale(f"raw-{n}") for n in range(RAW_OBJECTS)))
-        await self.raw_rate(seconds=1.0)
+        names = [f"raw-{n}" for n in range(RAW_OBJECTS)]
+        await self.targets(RAW_NAMESPACE, names)
+        await self.propose(RAW_NAMESPACE, (objects.scale(name) for name in names))
 
-    async def raw_rate(self, seconds: float = 3.0) -> float:
-        """W_raw: status merge patches a second of a bare loader, with objects and patches of our size."""
+    async def raw_rate(self, seconds: float = 2.0) -> float:
+        """W_raw: status patches a second of a bare loader. The best of several numbers of connections: it is a ceiling,
+        and with processors short, more connections make it slower."""
+        return max([await self._rate(lambda: (self.raw_call(),), n, seconds) for n in RAW_CONNECTIONS])
+
+    async def raw_actions(self, seconds: float = 2.0) -> float:
+        """Actions a second of a bare loader that sends the operator's requests for one, and decides nothing."""
+        return max([await self._rate(self._raw_action, n, seconds) for n in RAW_CONNECTIONS])
+
+    async def _rate(self, group: Callable[[], Iterable[Call]], connections: int, seconds: float) -> float:
+        await self.loader.send_groups((group() for _ in range(connections)), connections)  # opens them
         until = time.perf_counter() + seconds
-        before = self._raw_sent
+        sent = 0
 
-        def calls() -> Iterable[Call]:
+        def groups() -> Iterable[Iterable[Call]]:
+            nonlocal sent
             while time.perf_counter() < until:
-                yield self.raw_call()
+                sent += 1
+                yield group()
 
-        took = await self.loader.send_all(calls())
-        return (self._raw_sent - before) / took
+        took = await self.loader.send_groups(groups(), connections)
+        return sent / took
 
     def raw_call(self) -> Call:
-        """One such patch: all of the status, of which the message changes."""
+        """One status patch: in turns the claim and the result that the operator wrote for a real action."""
         self._raw_sent += 1
         name = f"raw-{self._raw_sent % RAW_OBJECTS}"
-        status = self._raw_status | {"message": f"benchmark {self._raw_sent}"}
+        patch = self._raw_patches[self._raw_sent // RAW_OBJECTS % 2]
+        status = patch | {"message": f"benchmark {self._raw_sent}"}
         return Call.patch(objects.path(RAW_NAMESPACE, objects.PROPOSALS, name, "status"), {"status": status})
+
+    def _raw_action(self) -> tuple[Call, ...]:
+        """The requests of one action, in their order; Events last."""
+        self._raw_sent += 1
+        serial = self._raw_sent
+        name = f"raw-{serial % RAW_OBJECTS}"
+        target, scaled = objects.deployments(RAW_NAMESPACE, name), {"spec": {"replicas": 1 + serial // RAW_OBJECTS % 9}}
+        mine = objects.path(RAW_NAMESPACE, objects.PROPOSALS, name, "status")
+        claim, result = ({"status": patch | {"message": f"benchmark {serial}"}} for patch in self._raw_patches)
+        events = f"/apis/events.k8s.io/v1/namespaces/{RAW_NAMESPACE}/events"
+        return (
+            Call("GET", target),
+            Call.patch(f"{target}/scale?dryRun=All", scaled),
+            Call("GET", f"/apis/autoscaling/v2/namespaces/{RAW_NAMESPACE}/horizontalpodautoscalers"),
+            Call.patch(mine, claim),
+            Call.patch(f"{target}/scale", scaled),
+            Call("GET", target),
+            Call.patch(mine, result),
+            *(Call.create(events, objects.event(name, f"{serial}-{n}")) for n in range(2)),
+        )
 
     def finished_status(self) -> objects.Json:
         """The status that the operator gave the action that `prepare_raw` let run."""

@@ -64,6 +64,18 @@ def workflow(name: str, targets: list[str]) -> Json:
                      "steps": steps}}  # fmt: skip
 
 
+def event(about: str, suffix: str) -> Json:
+    """An Event as large as the operator's."""
+    return {
+        "apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": f"{about}.{suffix}"},
+        "eventTime": "2026-01-01T00:00:00.000000Z", "type": "Normal", "reason": "Executing", "action": "scale-workload",
+        "note": f"attempt 1: Scale Deployment raw/{about} from 2 to 3 replicas.",
+        "reportingController": "actionoperator.dev/operator", "reportingInstance": "bench",
+        "regarding": {"apiVersion": API, "kind": "ActionProposal", "namespace": "raw", "name": about},
+        "related": {"apiVersion": "apps/v1", "kind": "Deployment", "namespace": "raw", "name": about},
+    }  # fmt: skip
+
+
 def policy() -> Json:
     """Lets everything run, and HTTP actions reach loopback."""
     http = {"allowedHosts": ["127.0.0.1"], "allowedPrivate": ["127.0.0.0/8"]}

@@ -27,16 +27,12 @@ class Result:
     met: bool | None = None
     note: str = ""
 
-    @property
-    def verdict(self) -> str:
-        return {True: "met", False: "missed", None: ""}[self.met]
+    def verdict(self, *, quick: bool) -> str:
+        """In a word. A quick run has fewer objects than the targets ask for, so it cannot say that one is met."""
+        return {True: "met (quick)" if quick else "met", False: "missed", None: "no verdict"}[self.met]
 
 
-def at_most(value: float, limit: float) -> bool:
-    return value <= limit
-
-
-def show(results: list[Result], console: Console) -> None:
+def show(results: list[Result], console: Console, *, quick: bool) -> None:
     """Prints the table."""
     table = Table(title=f"Action Operator: {conditions()}", title_justify="left")
     for heading in ("", "figure", "target", "measured", "", "how"):
@@ -44,12 +40,13 @@ def show(results: list[Result], console: Console) -> None:
     colours = {True: "green", False: "red", None: ""}
     for row in results:
         style = colours[row.met]
-        verdict = f"[{style}]{row.verdict}[/]" if style else ""
+        verdict = row.verdict(quick=quick)
+        verdict = f"[{style}]{verdict}[/]" if style else verdict
         table.add_row(row.figure, row.what, row.target, row.measured, verdict, row.note)
     console.print(table)
 
 
-def write(results: list[Result], quick: bool, path: Path = DOCUMENT) -> None:
+def write(results: list[Result], *, quick: bool, path: Path = DOCUMENT) -> None:
     """Puts the table between the marks of the document. Raises ValueError if they are not there."""
     text = path.read_text()
     head, begin, rest = text.partition(BEGIN)
@@ -63,7 +60,7 @@ def write(results: list[Result], quick: bool, path: Path = DOCUMENT) -> None:
         "| # | figure | target | measured | | how |",
         "| --- | --- | --- | --- | --- | --- |",
         *(
-            f"| {row.figure} | {row.what} | {row.target} | {row.measured} | {row.verdict} | {row.note} |"
+            f"| {row.figure} | {row.what} | {row.target} | {row.measured} | {row.verdict(quick=quick)} | {row.note} |"
             for row in results
         ),
     ]
