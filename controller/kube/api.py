@@ -4,7 +4,7 @@ Used for the operator's own writes as it is, and for effects as `runner.RunnerCl
 """
 
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -46,10 +46,16 @@ class Api:
     headers: Mapping[str, str] | None = None
     before_change: Callable[[], None] | None = None
     timeout_seconds: float | None = None
+    patient: bool = True
+    """Whether a read is repeated before its failure counts."""
 
     def as_user(self, username: str, before_change: Callable[[], None] | None = None) -> "Api":
         """The same API server, spoken to as another user by impersonation."""
         return replace(self, headers={"Impersonate-User": username}, before_change=before_change)
+
+    def once(self) -> "Api":
+        """The same, with reads tried once: for asking whether it answers at all."""
+        return replace(self, patient=False)
 
     def within(self, timeout_seconds: float) -> "Api":
         """The same, with less time for each request than the usual 30 s."""
@@ -59,7 +65,7 @@ class Api:
         """The object, as it is now. Raises NotFound."""
         asked = Asked("get", resource, namespace, name, subresource)
         path = paths.item(resource, namespace, name, subresource)
-        return await read_again(partial(self._ask, asked, "GET", path, _ACCEPT))
+        return await self._read(partial(self._ask, asked, "GET", path, _ACCEPT))
 
     async def list(
         self,
@@ -97,7 +103,7 @@ class Api:
             query = paths.query(
                 labelSelector=label_selector, fieldSelector=field_selector, limit=str(page_size), **{"continue": token}
             )
-            page = await read_again(partial(self._ask, asked, "GET", path + query, headers))
+            page = await self._read(partial(self._ask, asked, "GET", path + query, headers))
             about = page.get("metadata") or {}
             yield Listed(tuple(page.get("items") or ()), about.get("resourceVersion", ""))
             token = about.get("continue") or ""
@@ -176,6 +182,9 @@ class Api:
             found.extend(page.items)
             version = page.resource_version
         return Listed(tuple(found), version)
+
+    async def _read(self, call: Callable[[], Awaitable[Json]]) -> Json:
+        return await (read_again(call) if self.patient else call())
 
     async def _ask(
         self, asked: Asked, method: str, path: str, headers: Mapping[str, str], body: Json | None = None

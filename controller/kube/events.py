@@ -29,7 +29,7 @@ NAME_LENGTH = 253
 
 _QUEUE_LENGTH = 2000
 _POSTERS = 4
-_TRIES = 5
+_TRIES = 8  # enough to outlast the seconds until an outage is noticed
 _TRY_SECONDS = 30.0
 _CLUSTER_NAMESPACE = "default"  # where Events about objects without a namespace live, by Kubernetes' own custom
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9.-]")

@@ -73,7 +73,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
     declarations = Declarations(registry, options.settings)
     async with Session(login) as session:
         api = Api(session)
-        outage = Outage(lambda: api.list(POLICIES, metadata_only=True), metrics)
+        outage = Outage(lambda: api.once().list(POLICIES, metadata_only=True), metrics)
         events = EventWriter(api, outage.over)
         async with (
             events,

@@ -22,6 +22,8 @@ NOTICED_SECONDS = 15.0
 OUTAGE_SECONDS = 5.0
 """After it was noticed."""
 RECOVERED_SECONDS = 30.0
+LONG = "30"
+"""Seconds of a Lease that outlasts the outage."""
 REQUESTS_PER_SECOND = 10.0
 """However many objects are due; kopf's own watches, which come back with longer and longer pauses, not counted."""
 REQUESTS_FOR_A_WRITE = 8
@@ -34,9 +36,9 @@ RETRY_SECONDS = 6
 @pytest.mark.parametrize(
     ("kind", "lease_seconds"),
     [
-        pytest.param(Outage.REFUSED, "15", id="refused"),
-        pytest.param(Outage.RESET, "15", id="reset"),
-        pytest.param(Outage.REFUSED, "3", id="refused-and-leadership-lost"),
+        pytest.param(Outage.REFUSED, LONG, id="refused"),
+        pytest.param(Outage.RESET, LONG, id="reset"),
+        pytest.param(Outage.REFUSED, "6", id="refused-and-leadership-lost"),
     ],
 )
 def test_everything_goes_on_after_an_outage(
@@ -67,13 +69,14 @@ def test_everything_goes_on_after_an_outage(
             assert own.observer.wait(name, lambda status: status.get("outcome"), left), story(own, name)
         assert {own.observer.status(name)["outcome"] for name in (*names, "meanwhile")} == {"Succeeded"}
         assert len(own.hooks.received("/posted")) == 1
-        allowed = {"Succeeded"} if lease_seconds == "15" else {"Succeeded", "Unknown"}
+        allowed = {"Succeeded"} if lease_seconds == LONG else {"Succeeded", "Unknown"}
         assert own.observer.status("posted")["outcome"] in allowed
         log = own.stage.operator.log
         assert log.count("the API server does not answer") == 1
         assert log.count("the API server answers again") == 1
         assert unavailable(own) == 0
         assert "Events are lost" not in log
+        assert ("this process leads no more" in log) == (lease_seconds != LONG)
         asked = {what: count for what, count in own.proxy.in_outage.items() if not what.startswith("watch")}
         assert asked.get(WRITE, 0) - tried <= 3, "objects that came due were written although the outage was known"
         writes = own.proxy.cut + asked.get(WRITE, 0)
