@@ -16,6 +16,11 @@ _INDENT = "   "
 Live = Callable[[str], None]
 
 
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of at most that width; names with dashes stay whole, to be copied."""
+    return textwrap.wrap(text, width, break_on_hyphens=False)
+
+
 class Narrator:
     """Prints to standard output."""
 
@@ -40,20 +45,20 @@ class Narrator:
         self.console.print(Text(f"{_INDENT}$ {text}", style="bold"))
 
     def text(self, text: str, style: str = "dim") -> None:
-        for line in textwrap.wrap(text, self.console.width - len(_INDENT)):
+        for line in _wrapped(text, self.console.width - len(_INDENT)):
             self.console.print(Text(_INDENT + line, style=style))
 
     def event(self, time: str, what: str, message: str, style: str = "") -> None:
         """One transition, its message hanging beside it."""
         head = f"{_INDENT}{time}  {what:<16}  "
-        lines = textwrap.wrap(message, self.console.width - len(head)) or [""]
+        lines = _wrapped(message, self.console.width - len(head)) or [""]
         for number, line in enumerate(lines):
             text = Text(head if number == 0 else " " * len(head), style=style)
             self.console.print(text.append(line, style="dim" if number or not style else ""))
 
     def found(self, text: str) -> None:
         """Something that is as it should be."""
-        lines = textwrap.wrap(text, self.console.width - len(_INDENT) - 2)
+        lines = _wrapped(text, self.console.width - len(_INDENT) - 2)
         for number, line in enumerate(lines):
             mark = Text(f"{_INDENT}✓ " if number == 0 else f"{_INDENT}  ", style="green")
             self.console.print(mark.append(line, style="default"))

@@ -20,6 +20,7 @@ from schema_manifests import (
 RETRY_ORDER = "minWaitSeconds must not be more than maxWaitSeconds"
 ORDERED, UNORDERED = {"minWaitSeconds": 5, "maxWaitSeconds": 5}, {"minWaitSeconds": 5.5, "maxWaitSeconds": 5}
 ONE_OF = "give exactly one of builtIn, job, http, patch"
+NO_TIME = "spec.notBefore in body should match"
 TWO_STEPS = {"spec.order": "Graph", "spec.steps": [{"name": "a", "action": "wait"}, {"name": "b", "action": "wait"}]}
 
 ALL_KINDS = [
@@ -64,12 +65,21 @@ LIFECYCLE_CASES = [
         {"spec.startingDeadlineSeconds": 0},
         "spec.startingDeadlineSeconds",
     ),
-    *both("time", {"spec.notBefore": "2026-12-01T02:00:00.5+01:00"}, {"spec.notBefore": "tomorrow"}, "date-time"),
+    *both(
+        "time", {"spec.notBefore": "2026-12-01T02:00:00.5+01:00"}, {"spec.notBefore": "tomorrow"}, "date-time", NO_TIME
+    ),
     *both(
         "time has a zone",
         {"spec.notBefore": "2026-12-01T02:00:00Z"},
         {"spec.notBefore": "2026-12-01T02:00:00"},
         "date-time",
+        NO_TIME,
+    ),
+    *both(
+        "time in a zone that exists",
+        {"spec.notBefore": "2026-12-01T02:00:00+14:00"},
+        {"spec.notBefore": "2026-12-01T02:00:00+25:00"},
+        NO_TIME,
     ),
     *both("suspend", {"spec.suspend": True}, {"spec.suspend": "yes"}, "boolean"),
     *both("requester has a name", {"spec.requestedBy.username": "u"}, {"spec.requestedBy": {"uid": "1"}}, "username"),

@@ -117,7 +117,7 @@ CONDITION = {
 READY = CONDITION | {"type": "Ready"}
 ATTEMPT = {
     "number": 1, "id": "i", "operation": "o", "owner": "w", "typeDigest": DIGEST, "idempotent": True,
-    "startedAt": TIME, "deadline": TIME, "result": "NotDone", "reason": "Timeout", "message": "late",
+    "startedAt": TIME, "deadline": TIME, "result": "NotDone", "reason": "NotVerified", "message": "late",
 }  # fmt: skip
 ENTRY = {"n": 1, "at": TIME, "reason": "Proposed", "actor": "unverified:alice"}
 STEP_STATUS = {"name": "a", "proposal": "p", "uid": "u", "outcome": "Skipped"}

@@ -59,7 +59,7 @@ RETRY = {
 
 # What a user must write, and nothing else.
 MINIMAL: dict[str, Manifest] = {
-    TYPE: manifest(TYPE, "wait", {
+    TYPE: manifest(TYPE, "wait-of-a-test", {
         "description": "Wait.", "risk": "Low", "idempotent": True, "parameters": {"type": "object"},
         "executor": {"builtIn": {"name": "wait", "version": 1}},
     }),
@@ -145,15 +145,17 @@ class Case:
     good: Change
     bad: Change
     says: str
+    also: str = ""
+    """What the server says of the same fault a second time, by another bound of the field."""
 
     @property
     def id(self) -> str:
         return f"{self.kind}: {self.name}"
 
 
-def both(name: str, good: Change, bad: Change, says: str) -> list[Case]:
+def both(name: str, good: Change, bad: Change, says: str, also: str = "") -> list[Case]:
     """The same for proposals and workflows."""
-    return [Case(name, kind, good, bad, says) for kind in (PROPOSAL, WORKFLOW)]
+    return [Case(name, kind, good, bad, says, also) for kind in (PROPOSAL, WORKFLOW)]
 
 
 def bounds(kind: str, path: str, good: Any, bad: Any, says: str) -> Case:
