@@ -12,7 +12,7 @@ from pydantic import ConfigDict, ValidationError
 
 from controller.api.base import ApiModel
 from controller.api.names import Risk
-from controller.core.ports import Done, Observation, Operation, P, PreviewResult, Request, Verified
+from controller.core.ports import Done, Operation, P, PreviewResult, Request, Verified
 
 FIXED = frozenset({"kind", "name", "namespace", "node", "url"})
 """Parameters that name a target: what was approved must be what is touched."""
@@ -67,8 +67,8 @@ class Action(ABC, Generic[P]):
         """Makes the effect and returns as soon as it is known to be made."""
 
     @abstractmethod
-    async def observe(self, request: Request[P], operation: Operation) -> Done | Observation:
-        """After a crash: whether that operation took effect. Changes nothing."""
+    async def observe(self, request: Request[P], operation: Operation) -> Done | None:
+        """After a crash: the effect of that operation, None where nothing shows it. Changes nothing."""
 
     @abstractmethod
     async def verify(self, request: Request[P], operation: Operation) -> Verified:

@@ -8,7 +8,7 @@ from controller.actions.base import Action, Parameters
 from controller.actions.workloads import read, target_of
 from controller.api.common import Change, Undo
 from controller.api.names import Risk
-from controller.core.ports import Done, Json, Observation, Operation, PreviewResult, Request, Resource, Verified
+from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Resource, Verified
 
 NODE = Resource("", "v1", "nodes", "Node", namespaced=False)
 PATH = "spec.unschedulable"
@@ -45,8 +45,8 @@ class _SetUnschedulable(Action[NodeParameters]):
         await self._patch(request)
         return self._done(request)
 
-    async def observe(self, request: Request[NodeParameters], operation: Operation) -> Done | Observation:
-        return self._done(request) if await self._is_so(request) else Observation.NOT_DONE
+    async def observe(self, request: Request[NodeParameters], operation: Operation) -> Done | None:
+        return self._done(request) if await self._is_so(request) else None
 
     async def verify(self, request: Request[NodeParameters], operation: Operation) -> Verified:
         if await self._is_so(request):

@@ -17,7 +17,7 @@ from controller.actions.http_parameters import HttpRequestParameters, Method
 from controller.api.common import Change
 from controller.api.names import Risk
 from controller.core.errors import LostAnswer, TransientFailure
-from controller.core.ports import Done, Json, Observation, Operation, PreviewResult, Request, Verified
+from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Verified
 
 MAX_OUTPUT_BYTES = 4096
 _IDEMPOTENT = frozenset({Method.GET, Method.HEAD, Method.PUT, Method.DELETE})
@@ -77,8 +77,8 @@ class HttpRequest(Action[HttpRequestParameters]):
                 message += f" Not in its JSON, or too big to keep: {', '.join(left_out)}."
         return Done(message, outputs)
 
-    async def observe(self, request: Request[HttpRequestParameters], operation: Operation) -> Done | Observation:
-        return Observation.UNDETERMINED
+    async def observe(self, request: Request[HttpRequestParameters], operation: Operation) -> Done | None:
+        return None
 
     async def verify(self, request: Request[HttpRequestParameters], operation: Operation) -> Verified:
         return Verified(True)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from controller.actions.base import Action, Parameters
 from controller.api.names import Risk
-from controller.core.ports import Done, Observation, Operation, PreviewResult, Request, Verified
+from controller.core.ports import Done, Operation, PreviewResult, Request, Verified
 
 _log = logging.getLogger("actionoperator.log_message")
 
@@ -45,8 +45,8 @@ class LogMessage(Action[LogMessageParameters]):
         _log.log(level, "%s", line, extra={"namespace": request.namespace, "proposal": request.proposal})
         return Done("Wrote the message to the operator's log.")
 
-    async def observe(self, request: Request[LogMessageParameters], operation: Operation) -> Done | Observation:
-        return Observation.NOT_DONE
+    async def observe(self, request: Request[LogMessageParameters], operation: Operation) -> Done | None:
+        return None
 
     async def verify(self, request: Request[LogMessageParameters], operation: Operation) -> Verified:
         return Verified(True)

@@ -13,7 +13,7 @@ from controller.actions.workloads import WORKLOADS, WorkloadName, partition, rea
 from controller.api.common import Change
 from controller.api.names import Risk
 from controller.core.errors import PermanentFailure
-from controller.core.ports import Done, Json, Observation, Operation, PreviewResult, Request, Target, Verified
+from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Target, Verified
 
 ANNOTATION = "kubectl.kubernetes.io/restartedAt"
 _DRY_RUN_TIME = "1970-01-01T00:00:00Z"
@@ -71,10 +71,10 @@ class RestartRollout(Action[RestartRolloutParameters]):
             await _annotate(request, _stamp(operation))
         return _done(target, operation)
 
-    async def observe(self, request: Request[RestartRolloutParameters], operation: Operation) -> Done | Observation:
+    async def observe(self, request: Request[RestartRolloutParameters], operation: Operation) -> Done | None:
         workload, target = await _read(request)
         done = self._restarted_since(workload, operation)
-        return _done(target, operation) if done else Observation.NOT_DONE
+        return _done(target, operation) if done else None
 
     async def verify(self, request: Request[RestartRolloutParameters], operation: Operation) -> Verified:
         workload, target = await _read(request)

@@ -12,7 +12,6 @@ from controller.core.errors import ActionError, Conflict, EffectFailed, LostAnsw
 from controller.core.ports import (
     Done,
     Json,
-    Observation,
     Operation,
     PreviewResult,
     Request,
@@ -57,13 +56,13 @@ class RunJob(Action[RunJobParameters]):
             job = await self._existing(request, operation, conflict)
         return _done(job)
 
-    async def observe(self, request: Request[RunJobParameters], operation: Operation) -> Done | Observation:
+    async def observe(self, request: Request[RunJobParameters], operation: Operation) -> Done | None:
         # Missing proves nothing: it may have run, and somebody deleted it since.
         try:
             job = await request.cluster.get(JOBS, _name(request, operation))
         except NotFound:
-            return Observation.UNDETERMINED
-        return _done(job) if is_ours(job, request, operation) else Observation.UNDETERMINED
+            return None
+        return _done(job) if is_ours(job, request, operation) else None
 
     async def verify(self, request: Request[RunJobParameters], operation: Operation) -> Verified:
         name = _name(request, operation)

@@ -20,7 +20,6 @@ from controller.core.ports import (
     Cluster,
     Done,
     Json,
-    Observation,
     Operation,
     PreviewResult,
     Request,
@@ -93,9 +92,9 @@ class ScaleWorkload(Action[ScaleWorkloadParameters]):
                 return await self._run_if_expected(request)
         raise AssertionError("tenacity either returns or raises")
 
-    async def observe(self, request: Request[ScaleWorkloadParameters], operation: Operation) -> Done | Observation:
+    async def observe(self, request: Request[ScaleWorkloadParameters], operation: Operation) -> Done | None:
         workload, _ = await _read(request)
-        return _done(request) if _as_wanted(request, workload) else Observation.NOT_DONE
+        return _done(request) if _as_wanted(request, workload) else None
 
     async def verify(self, request: Request[ScaleWorkloadParameters], operation: Operation) -> Verified:
         workload, target = await _read(request)

@@ -9,7 +9,7 @@ from pydantic import Field
 from controller.actions.base import Action, Parameters
 from controller.api.base import rfc3339
 from controller.api.names import Risk
-from controller.core.ports import Done, Observation, Operation, PreviewResult, Request, Verified
+from controller.core.ports import Done, Operation, PreviewResult, Request, Verified
 
 
 class WaitParameters(Parameters):
@@ -38,7 +38,7 @@ class Wait(Action[WaitParameters]):
     async def run(self, request: Request[WaitParameters], operation: Operation) -> Done:
         return _begun(request, operation)
 
-    async def observe(self, request: Request[WaitParameters], operation: Operation) -> Done | Observation:
+    async def observe(self, request: Request[WaitParameters], operation: Operation) -> Done | None:
         return _begun(request, operation)
 
     async def verify(self, request: Request[WaitParameters], operation: Operation) -> Verified:

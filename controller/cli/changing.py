@@ -14,11 +14,11 @@ from controller.cli.screen import one_line
 from controller.cli.session import Run
 from controller.cli.table import UNREADABLE
 from controller.cli.watching import wait_for
-from controller.client.resources import PROPOSALS
 from controller.client.standing import phase_of
 from controller.client.undo import can_undo, undo_request
 from controller.core.errors import Conflict
 from controller.core.steps import WORKFLOW_LABEL
+from controller.kube.resources import PROPOSALS
 
 
 async def cancel(run: Run, name: str) -> Exit:

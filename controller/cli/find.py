@@ -12,9 +12,9 @@ from controller.api.workflow import ActionWorkflow
 from controller.cli.exits import Exit
 from controller.cli.items import Item, Kind, newest_last
 from controller.cli.refusals import NOT_INSTALLED, Refused
-from controller.client.resources import LIVE, resource
 from controller.core.errors import NotFound, RightMissing
 from controller.kube.api import Api
+from controller.kube.resources import LIVE, resource
 
 T = TypeVar("T")
 

@@ -14,9 +14,9 @@ from controller.cli.refusals import NOT_INSTALLED, Refused
 from controller.cli.screen import draw
 from controller.cli.session import Run
 from controller.cli.table import UNREADABLE, table
-from controller.client.resources import TYPES
 from controller.core.errors import NotFound
 from controller.core.validation import unknown_action
+from controller.kube.resources import TYPES
 
 KINDS: dict[KindChoice, tuple[Kind, ...]] = {
     KindChoice.ALL: BOTH,

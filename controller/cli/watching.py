@@ -20,9 +20,9 @@ from controller.cli.screen import one_line
 from controller.cli.session import Run
 from controller.cli.table import UNREADABLE, table
 from controller.cli.times import stamp
-from controller.client.resources import resource
 from controller.client.standing import as_asked, standing
 from controller.core.errors import NotFound, TransientFailure
+from controller.kube.resources import resource
 
 LOOK_SECONDS = 1.0
 # Left free above and below the table: its header, the line on older ones, the prompt.

@@ -20,7 +20,6 @@ from controller.client.requests import (
     parsed,
     step_mappings,
 )
-from controller.client.resources import resource
 from controller.client.rules import Asked
 from controller.client.standing import standing
 from controller.client.undo import undo_request
@@ -29,6 +28,7 @@ from controller.core.graph import step_path
 from controller.core.ports import Json
 from controller.kube.api import Api
 from controller.kube.login import Login
+from controller.kube.resources import resource
 from controller.kube.retries import write_again
 from controller.kube.session import Session
 

@@ -5,12 +5,12 @@ from functools import partial
 
 from controller.api.actiontype import ActionType
 from controller.api.policy import ActionPolicy
-from controller.client.resources import NAMESPACES, POLICIES, SELF_REVIEWS, TYPES
 from controller.client.rules import Rules
 from controller.core.errors import NotFound, RightMissing
 from controller.core.ports import Json
 from controller.core.ports import Resource as ApiResource
 from controller.kube.api import Api
+from controller.kube.resources import NAMESPACES, POLICIES, SELF_REVIEWS, TYPES
 from controller.kube.retries import write_again
 
 

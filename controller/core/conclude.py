@@ -4,6 +4,7 @@
 | ------------- | -------------------------------------------- | ------------------------------------ |
 | done, verified | Succeeded                                   | Succeeded                            |
 | done, not verified | later attempts only verify              | later attempts only verify           |
+| done, cannot be verified | Failed                            | Failed                               |
 | not done, transient | retry, same operation                  | retry, same operation                |
 | not done, permanent | Failed                                 | Failed                               |
 | failed        | retry, new operation                         | Failed                               |
@@ -78,6 +79,9 @@ def _judge_done(report: Report) -> Ending:
         return Ending(AttemptResult.INTERRUPTED, Reason.HALTED, "halted while it was verified", counts=False)
     if report.stop is Stop.CRASHED:
         return Ending(AttemptResult.INTERRUPTED, Reason.OPERATOR_RESTARTED, report.message, counts=False)
+    if not report.transient:
+        message = f"done, but it cannot be verified: {report.message}"
+        return Ending(AttemptResult.FAILED, Reason.NOT_VERIFIED, message, Outcome.FAILED)
     return Ending(AttemptResult.FAILED, Reason.NOT_VERIFIED, f"done, but not verified in time: {report.message}")
 
 

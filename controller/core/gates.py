@@ -23,6 +23,7 @@ from controller.core.verdicts import (
     Hold,
     Postpone,
     Verdict,
+    faults_block,
     halt_block,
     no_leave,
     no_preview_now,
@@ -148,9 +149,8 @@ def suspended(view: ProposalView, now: datetime) -> Verdict | None:
 
 def leave_lost(view: ProposalView, now: datetime) -> Verdict | None:
     """Refuse to start what was found in order once, but whose type, runner or leave is gone since."""
-    faults = validation_faults(view)
-    if faults:
-        return Block(faults[0].reason, "type", faults[0].message)
+    if block := faults_block(validation_faults(view)):
+        return block
     if view.policy.mode is not Mode.EXECUTE:
         return Block(Reason.OBSERVE_ONLY, "mode", no_leave(view.policy), view.policy.mode_from)
     return None

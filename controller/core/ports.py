@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import Enum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -75,13 +74,6 @@ class Verified:
     ok: bool
     message: str = ""
     again_at: datetime | None = None
-
-
-class Observation(Enum):
-    """What `observe` can say when it does not know the effect to be made."""
-
-    NOT_DONE = "NotDone"
-    UNDETERMINED = "Undetermined"
 
 
 class Journal:
@@ -225,8 +217,8 @@ class Executor(Protocol[P]):
         """
         ...
 
-    async def observe(self, request: Request[P], operation: Operation) -> Done | Observation:
-        """After a crash: whether that operation took effect. Changes nothing."""
+    async def observe(self, request: Request[P], operation: Operation) -> Done | None:
+        """After a crash: the effect of that operation, None where nothing shows that it was made. Changes nothing."""
         ...
 
     async def verify(self, request: Request[P], operation: Operation) -> Verified:

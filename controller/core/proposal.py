@@ -75,7 +75,10 @@ def _recover(view: ProposalView, attempt: Attempt, now: datetime, chance: Chance
     status = view.proposal.status
     if attempt.owner != owner:
         status = status.model_copy(update={"attempts": replace_last(status.attempts, owner=owner)})
-        status = note(status, Transition.TAKEN_OVER, f"attempt {attempt.number} taken over", actor=owner, at=now)
+        message = f"attempt {attempt.number} taken over"
+        status = note(status, Transition.TAKEN_OVER, message, actor=owner, at=now)
+        standing = Standing(Phase.RUNNING, Reason.PROGRESSING, message)
+        status = settle(status, standing, generation=view.proposal.metadata.generation, now=now)
         return Decision(status, wake_at=now)
     if view.type is None or view.type.digest != attempt.type_digest:
         message = "the operator was restarted during the attempt and the action type has changed since"

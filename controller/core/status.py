@@ -34,15 +34,19 @@ def bounded(text: str, most: int = MAX_NOTE) -> str:
 
 def note(status: S, transition: Transition, message: str, *, actor: str, at: datetime) -> S:
     """The status with one more history entry; the oldest beyond 20 is dropped, `n` counts on."""
-    n = status.history[-1].n + 1 if status.history else 1
+    n = last_entry(status) + 1
     entry = HistoryEntry(n=n, at=at, reason=transition, actor=bounded(actor, 256), message=bounded(message))
     return status.model_copy(update={"history": (*status.history, entry)[-HISTORY_LENGTH:]})
 
 
-def new_entries(old: LifecycleStatus, new: LifecycleStatus) -> list[HistoryEntry]:
-    """The transitions that `new` has beyond `old`."""
-    seen = old.history[-1].n if old.history else 0
-    return [entry for entry in new.history if entry.n > seen]
+def last_entry(status: LifecycleStatus) -> int:
+    """The number of the newest transition, 0 if there is none."""
+    return status.history[-1].n if status.history else 0
+
+
+def entries_after(n: int, status: LifecycleStatus) -> list[HistoryEntry]:
+    """The transitions that came after number `n`."""
+    return [entry for entry in status.history if entry.n > n]
 
 
 def settle(status: S, standing: Standing, *, generation: int, now: datetime) -> S:

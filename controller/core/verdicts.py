@@ -78,6 +78,15 @@ def refusal(faults: list[Fault], grace_end: datetime, now: datetime) -> Finish |
     return Finish(Outcome.FAILED, faults[0].reason, "; ".join(told), Transition.VALIDATION_FAILED)
 
 
+def faults_block(faults: list[Fault]) -> Block | None:
+    """Why what was found in order once cannot start as things are now."""
+    if not faults:
+        return None
+    first = faults[0]
+    rule = "serviceAccountName" if first.reason is Reason.RUNNER_MISSING else "type"
+    return Block(first.reason, rule, first.message)
+
+
 def halt_block(policy: EffectivePolicy) -> Block | None:
     if policy.halted_by is None:
         return None

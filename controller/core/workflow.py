@@ -43,8 +43,8 @@ def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
             waiting = _wait(view, Standing(phase, reason, message), now)
             return Decision(waiting, wake_at=min(until, next_deadline(view.workflow)))
         case Block() as block:
-            latest = next_deadline(view.workflow)
-            return Decision(_wait(view, blocked(block), now), wake_at=min(block.again_at or latest, latest))
+            wake_at = min(filter(None, (block.until, block.again_at, next_deadline(view.workflow))))
+            return Decision(_wait(view, blocked(block), now), wake_at=wake_at)
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ def _go_on(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
     until = end if now < end else None  # past it, the steps that still run end by themselves
     if sum(1 for step in plan.steps if step.outcome) > sum(1 for step in steps if step.outcome):
         until = now  # one ended where it was to start: what follows from that is due at once
+    if plan.block:
+        until = min(filter(None, (until, plan.block.until, plan.block.again_at)), default=None)
     standing = blocked(plan.block) if plan.block and not running else _progress(plan.steps, running)
     return Decision(waiting(old, status, standing, _moment(view, now)), wake_at=until)
 

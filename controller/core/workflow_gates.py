@@ -16,6 +16,7 @@ from controller.core.verdicts import (
     Hold,
     Postpone,
     Verdict,
+    faults_block,
     halt_block,
     no_leave,
     no_preview_now,
@@ -97,9 +98,8 @@ def too_early(view: WorkflowView, now: datetime) -> Verdict | None:
 
 def leave_lost(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse to start what was found in order once, but whose types or leave are gone since."""
-    faults = [fault for step in view.workflow.spec.steps for fault in step_faults(view, step)]
-    if faults:
-        return Block(faults[0].reason, "type", faults[0].message)
+    if block := faults_block([fault for step in view.workflow.spec.steps for fault in step_faults(view, step)]):
+        return block
     policy = without_leave(view)
     return Block(Reason.OBSERVE_ONLY, "mode", no_leave(policy), policy.mode_from) if policy else None
 

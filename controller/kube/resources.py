@@ -1,6 +1,36 @@
-"""The resources that the operator itself writes besides its own kinds."""
+"""What operator, programs and command line read and write, as resources of the API server."""
 
+from controller.api.actiontype import ActionType
+from controller.api.base import GROUP, VERSION
+from controller.api.policy import ActionPolicy
+from controller.api.proposal import ActionProposal
+from controller.api.resource import KindInfo
+from controller.api.workflow import ActionWorkflow
 from controller.core.ports import Resource
 
+
+def resource(info: KindInfo) -> Resource:
+    """The resource of one of our kinds."""
+    return Resource(GROUP, VERSION, info.plural, info.kind, info.namespaced)
+
+
+PROPOSALS = resource(ActionProposal.INFO)
+WORKFLOWS = resource(ActionWorkflow.INFO)
+TYPES = resource(ActionType.INFO)
+POLICIES = resource(ActionPolicy.INFO)
+
+NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
+SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+SELF_REVIEWS = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", namespaced=False)
+
+LIVE = "status.outcome="
+"""Field selector of objects that are not finished."""
+TO_DELETE = "status.outcome!=,spec.ttlSecondsAfterFinished!="
+"""Field selector of finished objects that ask to be deleted some time after."""
+
+LIVING = (PROPOSALS, WORKFLOWS)
+"""The kinds that are worked on."""
+DECLARED = (TYPES, POLICIES, NAMESPACES)
+"""The kinds that say how."""

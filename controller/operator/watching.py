@@ -6,8 +6,8 @@ import kopf
 
 from controller.api.base import GROUP, VERSION
 from controller.kube.login import Login
+from controller.kube.resources import LIVE, LIVING, POLICIES, TYPES
 from controller.runtime.intake import Intake
-from controller.runtime.resources import LIVE, LIVING, POLICIES, TYPES
 
 CHUNK = 250
 SERVER_TIMEOUT_SECONDS = 600  # an integer: kopf hands it on as it is, and the API server parses one

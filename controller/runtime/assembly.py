@@ -14,6 +14,7 @@ from controller.kube.api import Api
 from controller.kube.events import EventWriter
 from controller.kube.lease import Lease, Timing
 from controller.kube.login import Login
+from controller.kube.resources import POLICIES
 from controller.kube.session import Session
 from controller.runtime.attempts import AttemptRunner
 from controller.runtime.audit import AuditLog
@@ -30,7 +31,6 @@ from controller.runtime.queue import DelayQueue
 from controller.runtime.reach import RealReach
 from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
-from controller.runtime.resources import POLICIES
 from controller.runtime.store import Key, Store
 from controller.runtime.views import Views
 from controller.runtime.worker import Worker
@@ -116,6 +116,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 proposals=proposals,
                 workflows=workflows,
                 reaper=reaper,
+                recorder=recorder,
                 leading=lambda: lease.is_leader,
             )
             worker = Worker(

@@ -11,11 +11,11 @@ from controller.core.record import EventRecord, EventSubject
 from controller.core.view import BuiltIns
 from controller.kube.api import Api
 from controller.kube.events import EventWriter
+from controller.kube.resources import POLICIES, TYPES
 from controller.kube.status import patch_status
 from controller.runtime.audit import AuditLog, record
 from controller.runtime.clock import Clock
 from controller.runtime.declarations import Declarations
-from controller.runtime.resources import POLICIES, TYPES
 from controller.runtime.store import Key
 
 logger = logging.getLogger(__name__)

@@ -16,13 +16,13 @@ from controller.core.errors import ActionError
 from controller.core.ports import Resource
 from controller.kube.api import Api
 from controller.kube.lease import Lease
+from controller.kube.resources import DECLARED, LIVE, LIVING
 from controller.runtime.attempts import AttemptRunner
 from controller.runtime.intake import Intake, key_of
 from controller.runtime.metrics import Metrics
 from controller.runtime.outage import Outage
 from controller.runtime.queue import DelayQueue
 from controller.runtime.reaper import Reaper
-from controller.runtime.resources import DECLARED, LIVE, LIVING
 from controller.runtime.store import Key, Store
 from controller.runtime.worker import Worker
 
@@ -54,14 +54,13 @@ class Parts:
 
 
 class Engine:
-    """Works whenever this process leads. `ready`: everything is listed and the workers work."""
+    """Works whenever this process leads."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._closing = False
         self._busy: set[asyncio.Task[None]] = set()
         """Keys that are being handled: on the way out they may end, so that no claim is left without its attempt."""
-        self.ready = False
 
     async def run(self) -> None:
         """Works whenever this process holds the Lease, until cancelled."""
@@ -88,7 +87,6 @@ class Engine:
         try:
             yield crew
         finally:
-            self.ready = False
             self._closing = True
             if self._parts.lease.is_leader and self._busy:
                 await asyncio.wait(set(self._busy), timeout=FINISH_SECONDS)
@@ -106,7 +104,6 @@ class Engine:
             group.create_task(self._sweep_forever(), name="sweep")
             group.create_task(self._list_declared_forever(), name="declared")
             group.create_task(self._parts.reaper.run(), name="reaper")
-            self.ready = True
 
     async def _work(self) -> None:
         parts = self._parts

@@ -10,12 +10,13 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from controller.core.ports import Json
+from controller.kube.resources import DECLARED, LIVING, NAMESPACES, PROPOSALS, TYPES, WORKFLOWS
 from controller.runtime.attempts import Owner
 from controller.runtime.declarations import Declarations
 from controller.runtime.proposals import ProposalReconciler
 from controller.runtime.queue import DelayQueue
 from controller.runtime.reaper import Reaper
-from controller.runtime.resources import DECLARED, LIVING, NAMESPACES, PROPOSALS, TYPES, WORKFLOWS
+from controller.runtime.recorder import Recorder
 from controller.runtime.store import Key, Store
 from controller.runtime.views import owner_key
 from controller.runtime.workflows import WorkflowReconciler
@@ -36,6 +37,7 @@ class Intake:
         proposals: ProposalReconciler,
         workflows: WorkflowReconciler,
         reaper: Reaper,
+        recorder: Recorder,
         leading: Callable[[], bool],
     ) -> None:
         self._store = store
@@ -44,6 +46,7 @@ class Intake:
         self._proposals = proposals
         self._workflows = workflows
         self._reaper = reaper
+        self._recorder = recorder
         self._leading = leading
         self._doubted: set[Key] = set()
 
@@ -73,6 +76,7 @@ class Intake:
             if known[1] > int(raw["metadata"]["resourceVersion"]):
                 return
             self.gone(key)
+        self._recorder.catch_up(raw)
         if (raw.get("status") or {}).get("outcome"):
             self._finished(key, raw)
         elif self._store.put(plural, raw):

@@ -13,8 +13,8 @@ from controller.core.ports import Journal, Json, Request
 from controller.core.validation import executor_name
 from controller.core.view import Fault, Findings, ProposalView, TypeEntry, WorkflowView
 from controller.kube.api import Api
+from controller.kube.resources import SERVICE_ACCOUNTS
 from controller.runtime.attempts import Reach
-from controller.runtime.resources import SERVICE_ACCOUNTS
 
 PREVIEW_SECONDS = 15.0
 STEPS_AT_ONCE = 8

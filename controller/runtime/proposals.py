@@ -15,12 +15,13 @@ from controller.core.ports import Journal, Json, Operation, Request, Target
 from controller.core.proposal import claim_refused, decide, recheck
 from controller.core.validation import executor_name
 from controller.core.view import Chance, Findings, ProposalView
-from controller.runtime.attempts import Assignment, AttemptRunner, Owner, Reach
+from controller.kube.resources import PROPOSALS
+from controller.runtime.attempt_run import Assignment
+from controller.runtime.attempts import AttemptRunner, Owner, Reach
 from controller.runtime.clock import Clock
 from controller.runtime.outcome import Handled
 from controller.runtime.previews import Previews
 from controller.runtime.recorder import Recorder
-from controller.runtime.resources import PROPOSALS
 from controller.runtime.store import Key
 from controller.runtime.views import Views
 

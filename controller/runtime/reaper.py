@@ -10,9 +10,9 @@ from datetime import datetime, timedelta
 from controller.core.errors import ActionError, NotFound
 from controller.core.ports import Json, Resource
 from controller.kube.api import Api
+from controller.kube.resources import LIVING, TO_DELETE
 from controller.runtime.clock import Clock
 from controller.runtime.queue import DelayQueue
-from controller.runtime.resources import LIVING, TO_DELETE
 from controller.runtime.store import Key
 
 logger = logging.getLogger(__name__)

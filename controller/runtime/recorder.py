@@ -1,10 +1,11 @@
 """Writes status and then tells about it: the one patch, compare-and-swap, then audit records and Events."""
 
 from controller.api.common import HistoryEntry, LifecycleStatus
+from controller.core.errors import Conflict, Repeatable
 from controller.core.mergepatch import merge_patch
 from controller.core.ports import Json, Resource, Target
 from controller.core.record import NORMAL_EVENTS, WARNING_EVENTS, EventRecord, EventSubject, announced
-from controller.core.status import new_entries
+from controller.core.status import entries_after, last_entry
 from controller.kube.api import Api
 from controller.kube.events import EventWriter
 from controller.kube.status import patch_status
@@ -20,6 +21,8 @@ class Recorder:
         self._events = events
         self.audit = audit
         self._metrics = metrics
+        self._unheard: dict[str, int] = {}
+        """By uid: up to which transition is told of objects with a write that may have landed without our hearing."""
 
     async def write(
         self,
@@ -35,20 +38,41 @@ class Recorder:
         if not patch:
             return raw
         metadata = raw["metadata"]
-        stored = await patch_status(
-            self._api,
-            resource,
-            metadata.get("namespace"),
-            metadata["name"],
-            resource_version=metadata["resourceVersion"],
-            patch=patch,
-            landed=lambda found: merge_patch(found.get("status") or {}, wire) == {},
-        )
-        self._tell(stored, new_entries(old, new), wire, related)
+        try:
+            stored = await patch_status(
+                self._api,
+                resource,
+                metadata.get("namespace"),
+                metadata["name"],
+                resource_version=metadata["resourceVersion"],
+                patch=patch,
+                landed=lambda found: merge_patch(found.get("status") or {}, wire) == {},
+            )
+        except Conflict:
+            raise
+        except Repeatable:
+            self._unheard.setdefault(metadata["uid"], last_entry(old))
+            raise
+        told = self._unheard.pop(metadata["uid"], last_entry(old))
+        self._tell(stored, entries_after(told, new), wire, related)
         return stored
+
+    def catch_up(self, raw: Json) -> None:
+        """Tells what a write of ours that landed unheard has put into this object's history."""
+        told = self._unheard.get(raw["metadata"]["uid"])
+        if told is None:
+            return
+        wire = raw.get("status") or {}
+        entries = entries_after(told, LifecycleStatus.model_validate(wire))
+        if entries:
+            self._unheard[raw["metadata"]["uid"]] = entries[-1].n
+            self._tell(raw, entries, wire, None)
+        if wire.get("outcome"):
+            self._unheard.pop(raw["metadata"]["uid"])
 
     def tell_only(self, raw: Json, entry: HistoryEntry, status: Json) -> None:
         """Tells of a transition that no status can hold any more: the object is gone."""
+        self._unheard.pop(raw["metadata"]["uid"], None)
         self._tell(raw, [entry], status, None)
 
     def _tell(self, raw: Json, entries: list[HistoryEntry], status: Json, related: Target | None) -> None:

@@ -9,8 +9,8 @@ from controller.core.ports import Json
 from controller.core.steps import proposal_name
 from controller.core.verdicts import WORKFLOW_KIND
 from controller.core.view import Child, Findings, ProposalView, WorkflowView
+from controller.kube.resources import PROPOSALS, WORKFLOWS
 from controller.runtime.declarations import Declarations
-from controller.runtime.resources import PROPOSALS, WORKFLOWS
 from controller.runtime.store import Key, Store
 
 

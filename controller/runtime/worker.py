@@ -15,6 +15,7 @@ from controller.core.poison import mishandled, unreadable
 from controller.core.ports import Json
 from controller.core.settings import Settings
 from controller.kube.api import Api
+from controller.kube.resources import DECLARED, LIVING, NAMESPACES, PROPOSALS
 from controller.runtime.clock import Clock
 from controller.runtime.declarations import Declarations
 from controller.runtime.declared import DeclaredReconciler
@@ -25,7 +26,6 @@ from controller.runtime.outcome import Handled
 from controller.runtime.proposals import ProposalReconciler
 from controller.runtime.queue import DelayQueue
 from controller.runtime.recorder import Recorder
-from controller.runtime.resources import DECLARED, LIVING, NAMESPACES, PROPOSALS
 from controller.runtime.store import Key, Store
 from controller.runtime.workflows import WorkflowReconciler
 

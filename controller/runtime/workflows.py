@@ -7,11 +7,11 @@ from controller.core.ports import Json
 from controller.core.view import Child, Findings, WorkflowView
 from controller.core.workflow import decide
 from controller.kube.api import Api
+from controller.kube.resources import PROPOSALS, WORKFLOWS
 from controller.runtime.clock import Clock
 from controller.runtime.outcome import Handled
 from controller.runtime.previews import Previews
 from controller.runtime.recorder import Recorder
-from controller.runtime.resources import PROPOSALS, WORKFLOWS
 from controller.runtime.store import Key, Store
 from controller.runtime.views import Views, child
 

@@ -14,7 +14,7 @@ from controller.actions.catalogue import catalogue
 from controller.api.base import API_VERSION
 from controller.api.common import Change, Undo
 from controller.core.errors import EffectFailed, NotFound, PermanentFailure, RightMissing
-from controller.core.ports import Done, Json, Observation, PreviewResult, Resource
+from controller.core.ports import Done, Json, PreviewResult, Resource
 from localcluster.controlplane import ControlPlane
 
 SCALES = (
@@ -84,7 +84,7 @@ class TestScale:
         assert shown.changes == (Change(target=target, path="spec.replicas", before=2, after=3),)
         assert shown.warnings == ()
         assert spec_is(stage, play) == before
-        assert play.observe(operation) is Observation.NOT_DONE
+        assert play.observe(operation) is None
         assert play.run(operation).outputs == {"replicas": 3}
         assert isinstance(play.observe(operation), Done)
         assert play.verified(operation).message.startswith("3 of 3")
@@ -229,7 +229,7 @@ class TestRestart:
         assert shown == play.preview()
         assert (shown.changes[0].before, shown.changes[0].after) == (None, "time of the operation")
         assert shown.undo is None
-        assert play.observe(operation) is Observation.NOT_DONE
+        assert play.observe(operation) is None
         play.run(operation)
         stamp = web(stage, kind)["spec"]["template"]["metadata"]["annotations"][ANNOTATION]
         assert datetime.fromisoformat(stamp) == operation.time.replace(microsecond=0)
@@ -256,7 +256,7 @@ class TestRestart:
         stage.allow(RESTARTS)
         play, operation = stage.play("restart-rollout", kind="Deployment", name="web"), new()
         play.run(new(datetime.now(UTC) + timedelta(days=1)))
-        assert play.observe(operation) is Observation.NOT_DONE
+        assert play.observe(operation) is None
 
     @pytest.mark.parametrize(
         ("kind", "spec", "words"),
@@ -310,7 +310,7 @@ class TestNodes:
         play, operation = stage.play("cordon-node", node=node), new()
         shown = play.preview()
         assert shown.changes == (Change(target=f"Node {node}", path="spec.unschedulable", before=False, after=True),)
-        assert play.observe(operation) is Observation.NOT_DONE
+        assert play.observe(operation) is None
         assert not play.verify(operation).ok
         play.run(operation)
         play.run(operation)

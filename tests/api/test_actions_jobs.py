@@ -11,7 +11,7 @@ from acting import WAIT_SECONDS, Play, Stage, new
 from controller.actions.job_manifest import job_name
 from controller.api.base import API_VERSION
 from controller.core.errors import EffectFailed, PermanentFailure
-from controller.core.ports import Done, Observation
+from controller.core.ports import Done
 from localcluster.controlplane import ControlPlane
 
 OUTCOME = "localcluster.actionoperator.dev/outcome"
@@ -47,7 +47,7 @@ def test_from_preview_to_complete(stage: Stage) -> None:
     assert shown.changes[0].before is None
     assert "image busybox; as runner; runs true; variables MODE" in shown.changes[0].after
     assert any("no digest" in warning for warning in shown.warnings)
-    assert job.observe(operation) is Observation.UNDETERMINED
+    assert job.observe(operation) is None
     done = job.run(operation)
     (made,) = jobs(stage)
     assert done.outputs == {"job": made["metadata"]["name"], "uid": made["metadata"]["uid"]}
@@ -118,7 +118,7 @@ def test_the_job_of_another_is_not_taken_for_ours(stage: Stage) -> None:
     stage.admin("POST", "batch/v1:jobs", forged)
     with pytest.raises(PermanentFailure, match="not of this proposal"):
         other.run(operation)
-    assert other.observe(operation) is Observation.UNDETERMINED
+    assert other.observe(operation) is None
     other.stop(operation)
     assert "suspend" not in {k for k, v in stage.admin("GET", f"batch/v1:jobs/{other_name}")["spec"].items() if v}
 
@@ -127,7 +127,7 @@ def test_a_job_that_is_gone_proves_nothing(stage: Stage) -> None:
     job, operation = play(stage, labels={OUTCOME: "never"}), new()
     name = job.run(operation).outputs["job"]
     stage.admin("DELETE", f"batch/v1:jobs/{name}", {"propagationPolicy": "Background"})
-    assert job.observe(operation) is Observation.UNDETERMINED
+    assert job.observe(operation) is None
     with pytest.raises(EffectFailed, match="was deleted"):
         job.verify(operation)
     job.stop(operation)

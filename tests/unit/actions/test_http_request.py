@@ -12,7 +12,7 @@ import pytest
 from controller.actions.http_parameters import HttpRequestParameters
 from controller.actions.http_request import HttpRequest
 from controller.core.errors import LostAnswer, PermanentFailure, TransientFailure
-from controller.core.ports import Cluster, Done, HttpAnswer, Observation, Operation, PreviewResult, Request
+from controller.core.ports import Cluster, Done, HttpAnswer, Operation, PreviewResult, Request
 
 NOW = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
 OPERATION = Operation("0193f0a0-0000-7000-8000-000000000001", NOW, NOW + timedelta(seconds=60))
@@ -148,6 +148,6 @@ def test_what_the_answer_proves_is_raised() -> None:
 
 def test_what_came_of_it_cannot_be_seen_later() -> None:
     target = PlayedTarget()
-    assert asyncio.run(ACTION.observe(request(target), OPERATION)) is Observation.UNDETERMINED
+    assert asyncio.run(ACTION.observe(request(target), OPERATION)) is None
     assert asyncio.run(ACTION.verify(request(target), OPERATION)).ok
     assert target.sent == []

@@ -377,7 +377,7 @@ def test_nothing_starts_before_its_time(seen: ProposalView, verdict: Any) -> Non
         pytest.param(
             gates.leave_lost,
             view({"serviceAccountName": None}, VALIDATED),
-            ("Blocked", Reason.RUNNER_MISSING, "type", None),
+            ("Blocked", Reason.RUNNER_MISSING, "serviceAccountName", None),
             id="the policy that named the runner is gone",
         ),
         pytest.param(

@@ -24,7 +24,7 @@ from controller.api.names import Transition
 from controller.core.attempt_report import Effect, Stop
 from controller.core.proposal import decide
 from controller.core.record import NORMAL_EVENTS, WARNING_EVENTS, announced
-from controller.core.status import new_entries
+from controller.core.status import entries_after, last_entry
 from controller.core.workflow import decide as decide_workflow
 
 ONCE = attempt(of="http-request", idempotent=False)
@@ -34,7 +34,7 @@ EXHAUSTED = claimed(attempt(1, "NotDone"), attempt(2, "NotDone"), attempt(3), re
 def events(seen: Any) -> list[str]:
     status = decide(seen, NOW, CHANCE).status
     assert status is not None
-    return [entry.reason.value for entry in announced(new_entries(seen.proposal.status, status))]
+    return [entry.reason.value for entry in announced(entries_after(last_entry(seen.proposal.status), status))]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_a_workflow_says_once_that_it_was_created() -> None:
     seen = workflow_view(policies=[EXECUTE, HALT])
     status = decide_workflow(seen, NOW).status
     assert status is not None
-    told = [entry.reason.value for entry in announced(new_entries(seen.workflow.status, status))]
+    told = [entry.reason.value for entry in announced(entries_after(last_entry(seen.workflow.status), status))]
     assert told == ["Proposed", "Validated", "Blocked"]
 
 

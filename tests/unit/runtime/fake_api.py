@@ -21,6 +21,7 @@ from controller.core.record import EventRecord
 from controller.core.view import Chance
 from controller.kube.api import Api, Listed
 from controller.kube.events import EventWriter
+from controller.kube.resources import NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
 from controller.runtime.attempts import AttemptRunner
 from controller.runtime.audit import AuditLog
 from controller.runtime.declarations import Declarations
@@ -34,7 +35,6 @@ from controller.runtime.queue import DelayQueue
 from controller.runtime.reach import RealReach
 from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
-from controller.runtime.resources import NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
 from controller.runtime.store import Key, Store
 from controller.runtime.views import Views
 from controller.runtime.worker import Worker
@@ -184,7 +184,7 @@ class Operator:
         self.reaper = Reaper(api, clock, None)
         self.intake = Intake(
             store=self.store, queue=self.queue, declarations=self.declarations, proposals=proposals,
-            workflows=workflows, reaper=self.reaper, leading=lambda: self.leads,
+            workflows=workflows, reaper=self.reaper, recorder=recorder, leading=lambda: self.leads,
         )  # fmt: skip
         self.outage = Outage(lambda: self.api.list(POLICIES), self.metrics)
         self.worker = Worker(

@@ -13,9 +13,10 @@ from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.decision import Work
 from controller.core.errors import EffectFailed, LostAnswer, PermanentFailure, Throttled, TransientFailure
 from controller.core.operation import operation_time
-from controller.core.ports import Done, Executor, Journal, Observation, Operation, Request, Verified
-from controller.runtime import attempts as attempts_module
-from controller.runtime.attempts import Assignment, AttemptRunner, Owner
+from controller.core.ports import Done, Executor, Journal, Operation, Request, Verified
+from controller.runtime import attempt_run
+from controller.runtime.attempt_run import Assignment
+from controller.runtime.attempts import AttemptRunner, Owner
 from controller.runtime.clock import utc_now
 from controller.runtime.store import Key
 
@@ -33,7 +34,7 @@ class Fake:
     """An executor whose answers a test gives: a value, an error, or a function to await."""
 
     run_: Any = DONE
-    observe_: Any = Observation.NOT_DONE
+    observe_: Any = None
     verify_: Any = field(default_factory=lambda: Verified(True))
     stop_: Any = None
     sends: bool = True
@@ -45,7 +46,7 @@ class Fake:
             self.journal.sending()
         return cast("Done", await self._answer("run", self.run_))
 
-    async def observe(self, *_: Any) -> Done | Observation:
+    async def observe(self, *_: Any) -> Done | None:
         return cast("Done", await self._answer("observe", self.observe_))
 
     async def verify(self, *_: Any) -> Verified:
@@ -124,9 +125,10 @@ def told(report: Report) -> Any:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempts_module, "FIRST_LOOK_SECONDS", 0.001)
-    monkeypatch.setattr(attempts_module, "STOP_SECONDS", 0.05)
-    monkeypatch.setattr(attempts_module, "OBSERVE_SECONDS", 0.1)
+    monkeypatch.setattr(attempt_run, "FIRST_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(attempt_run, "STOP_SECONDS", 0.05)
+    monkeypatch.setattr(attempt_run, "OBSERVE_SECONDS", 0.1)
+    monkeypatch.setattr(attempt_run, "LAST_LOOK_SECONDS", 0.05)
 
 
 MISSING = Verified(False, "2 of 6 pods are ready")
@@ -160,8 +162,7 @@ def test_what_a_run_comes_to(fake: Fake, seconds: float, expected: Any) -> None:
 
 OBSERVE = [
     pytest.param(Fake(observe_=DONE), False, (Effect.DONE, True, None), id="done"),
-    pytest.param(Fake(observe_=Observation.NOT_DONE), False, (Effect.UNCLEAR, False, Stop.CRASHED), id="not seen"),
-    pytest.param(Fake(observe_=Observation.UNDETERMINED), False, (Effect.UNCLEAR, False, Stop.CRASHED), id="unknown"),
+    pytest.param(Fake(observe_=None), False, (Effect.UNCLEAR, False, Stop.CRASHED), id="not seen"),
     pytest.param(
         Fake(observe_=[TransientFailure("503"), DONE]), False, (Effect.DONE, True, None), id="readable later"
     ),
@@ -239,6 +240,37 @@ def test_a_stopped_attempt_is_judged_by_its_journal(
     assert ("stop" in fake.calls) is made_and_cancelled, "only a person's cancel stops what still runs outside"
 
 
+@pytest.mark.parametrize("reason", [Stop.CANCELLED, Stop.HALTED])
+def test_a_look_back_is_not_cut_off_by_a_stop(reason: Stop) -> None:
+    """What it finds decides between a known end and Unknown, and looking changes nothing."""
+
+    async def slowly() -> Done:
+        await asyncio.sleep(0.02)
+        return DONE
+
+    fake = Fake(observe_=slowly, verify_=forever)
+
+    async def run() -> Report:
+        return await stopped(Scene(fake, Work.OBSERVE), reason, "observe")
+
+    report = asyncio.run(run())
+    assert told(report) == (Effect.DONE, False, reason)
+    assert report.done == DONE
+    assert "verify" not in fake.calls
+
+
+def test_a_shutdown_in_the_middle_of_a_look_back_leaves_the_attempt_open() -> None:
+    async def run() -> None:
+        scene = Scene(Fake(observe_=forever), Work.OBSERVE)
+        scene.start()
+        await scene.until("observe")
+        scene.runner.stop(OWNER, Stop.HALTED)
+        await drained(scene, None, 0.0)
+        assert scene.runner.report(OWNER) is None
+
+    asyncio.run(run())
+
+
 @pytest.mark.parametrize("stop", [forever, PermanentFailure("403"), LostAnswer("502")])
 def test_a_target_that_cannot_be_stopped_holds_up_nothing(stop: Any) -> None:
     async def run() -> Report:
@@ -305,7 +337,8 @@ def test_what_must_not_start_is_reported_at_once() -> None:
 
 
 async def drained(scene: Scene, at: str | None, seconds: float) -> None:
-    scene.start()
+    if len(scene.runner) == 0:
+        scene.start()
     if at:
         await scene.until(at)
     async with asyncio.timeout(2):

@@ -10,7 +10,7 @@ from unit.runtime.fake_api import Operator
 
 from controller.core.attempt_report import Effect
 from controller.core.proposal import decide
-from controller.core.status import new_entries
+from controller.core.status import entries_after, last_entry
 from controller.runtime.audit import AuditLog, transition_record
 
 SECRET = "hunter2-hunter2"
@@ -20,7 +20,10 @@ def records(seen: Any) -> list[Any]:
     status = decide(seen, NOW, CHANCE).status
     assert status is not None
     raw = {"kind": "ActionProposal", "metadata": {"name": "a", "namespace": "shop", "uid": "1"}, "spec": seen.raw_spec}
-    return [transition_record(raw, entry, status.wire()) for entry in new_entries(seen.proposal.status, status)]
+    return [
+        transition_record(raw, entry, status.wire())
+        for entry in entries_after(last_entry(seen.proposal.status), status)
+    ]
 
 
 def test_a_record_says_who_what_and_when() -> None:

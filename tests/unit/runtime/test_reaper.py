@@ -12,8 +12,8 @@ from unit.runtime.fake_api import Operator
 from controller.api.base import rfc3339
 from controller.core.errors import TransientFailure
 from controller.core.ports import Json
+from controller.kube.resources import PROPOSALS
 from controller.runtime.reaper import expiry
-from controller.runtime.resources import PROPOSALS
 from controller.runtime.store import Key
 
 KEY = Key(PROPOSALS.plural, "shop", "a")

@@ -12,7 +12,7 @@ from unit.runtime.fake_api import FakeApi, Operator
 from controller.api.base import rfc3339
 from controller.core.errors import ActionError, LostAnswer, RightMissing, TransientFailure
 from controller.core.ports import Json
-from controller.runtime.resources import NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
+from controller.kube.resources import NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
 from controller.runtime.store import Key
 
 
@@ -92,6 +92,9 @@ def test_a_lost_answer_to_a_status_write_runs_nothing_twice(which: int, stored: 
         assert operator.status(key)["outcome"] == "Succeeded"
         (only,) = operator.status(key)["attempts"]
         assert only["result"] == "Succeeded"
+        told = [json.loads(line) for line in operator.audit.getvalue().splitlines()]
+        of_it = [record["data"]["n"] for record in told if record["subject"].startswith("ActionProposal/")]
+        assert of_it == [entry["n"] for entry in operator.status(key)["history"]], "each told, in order, and once"
 
     played(play)
 

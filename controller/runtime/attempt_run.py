@@ -1,0 +1,234 @@
+"""One claimed attempt under way: its effect, then its verification, within its deadline.
+
+It ends by itself, at its deadline, or because it was asked to stop; in every case the journal says what is known of
+the effect. It knows nothing of other attempts and writes nothing.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from controller.api.proposal import Attempt
+from controller.core.attempt_report import Effect, Report, Stop
+from controller.core.decision import Work
+from controller.core.errors import ActionError, EffectFailed, LostAnswer, Repeatable, TransientFailure
+from controller.core.ports import Done, Executor, Journal, Operation, Request, Verified
+
+logger = logging.getLogger(__name__)
+
+FIRST_LOOK_SECONDS = 0.05
+LONGEST_LOOK_SECONDS = 5.0
+STOP_SECONDS = 10.0
+OBSERVE_SECONDS = 30.0
+"""An attempt taken over after its deadline still gets this long to be looked at."""
+LAST_LOOK_SECONDS = 5.0
+"""For how long an attempt that is asked to stop is still looked at: looking changes nothing, and not knowing costs."""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One claimed attempt: what to do, with which executor, for which proposal."""
+
+    work: Work
+    attempt: Attempt
+    operation: Operation
+    executor: Executor[Any]
+    request: Request[Any]
+    journal: Journal
+
+    @property
+    def known_done(self) -> bool:
+        return self.journal.done is not None or self.attempt.done_at is not None
+
+    @property
+    def maybe_sent(self) -> bool:
+        """Whether this process, or the one that it took the attempt over from, may have sent something."""
+        return self.journal.sent or self.work is Work.OBSERVE
+
+
+class AttemptRun:
+    """Carries one assignment out, once."""
+
+    def __init__(self, assignment: Assignment, clock: Callable[[], datetime]) -> None:
+        self.assignment = assignment
+        self._clock = clock
+        self._task: asyncio.Task[Any] | None = None
+        self._stop: Stop | None = None
+        self._look: asyncio.Timeout | None = None
+        """Limits the look after a crash while it lasts."""
+        self._cut_off = False
+        """Whether it was this run that cancelled its task, and not a shutdown."""
+        self._missing = ""
+        self._done_at = assignment.attempt.done_at
+
+    def stop(self, reason: Stop) -> None:
+        """Asks it to stop; `report` returns soon after. Asking again changes nothing."""
+        if self._stop is not None:
+            return
+        self._stop = reason
+        if self._look is not None:
+            self._look.reschedule(asyncio.get_running_loop().time() + LAST_LOOK_SECONDS)
+        elif self._task is not None:  # a task that is cancelled before its first step ends without a word
+            self._cut_off = True
+            self._task.cancel()
+
+    async def report(self) -> Report:
+        """What it comes to. Raises CancelledError, and knows nothing, if it is cancelled without having been asked."""
+        self._task = asyncio.current_task()
+        if asked_before := self._asked():
+            return await self._stopped(asked_before)
+        try:
+            return await self._within_deadline()
+        except asyncio.CancelledError:
+            asked = self._asked()
+            if asked is None or self._task is None or not self._cut_off:
+                raise
+            self._task.uncancel()
+            return await self._stopped(asked)
+
+    def _asked(self) -> Stop | None:
+        return self._stop  # by a call: it changes at every await
+
+    async def _within_deadline(self) -> Report:
+        observing = self.assignment.work is Work.OBSERVE
+        latest = self.assignment.attempt.deadline
+        if observing:
+            latest = max(latest, self._clock() + timedelta(seconds=OBSERVE_SECONDS))
+        try:
+            async with asyncio.timeout(max(0.0, (latest - self._clock()).total_seconds())):
+                return await self._work()
+        except TimeoutError:
+            message = self._missing or "no answer within timeoutSeconds"
+            return self._by_journal(Stop.CRASHED if observing else Stop.TIMEOUT, message)
+
+    async def _work(self) -> Report:
+        assignment = self.assignment
+        try:
+            done = await self._effect()
+            if done is not None:
+                assignment.journal.known_done(done)
+                self._done_at = self._done_at or self._clock()
+            if asked := self._asked():
+                return await self._stopped(asked)
+            if done is None:
+                return self._report(Effect.UNCLEAR, "the operator was restarted during the attempt", Stop.CRASHED)
+            verified = await self._verified()
+            message = " ".join(filter(None, (done.message, verified.message)))
+            return self._report(Effect.DONE, message, verified=True)
+        except ActionError as error:
+            return self._failed(error)
+        except Exception as error:
+            logger.exception("executor of attempt %s failed", assignment.attempt.id)
+            return self._failed(_Broken(f"internal error in the executor: {type(error).__name__}"))
+
+    async def _effect(self) -> Done | None:
+        """The effect, None where nothing shows that an attempt taken over has made it."""
+        assignment = self.assignment
+        match assignment.work:
+            case Work.RUN:
+                return await assignment.executor.run(assignment.request, assignment.operation)
+            case Work.VERIFY:
+                return Done("The effect of an earlier attempt is verified.")
+            case Work.OBSERVE if assignment.known_done:
+                return Done("verified the effect of an earlier attempt")
+            case Work.OBSERVE:
+                return await self._looked_for()
+
+    async def _looked_for(self) -> Done | None:
+        try:
+            async with asyncio.timeout(None) as self._look:
+                return await self._observed()
+        except TimeoutError:
+            if self._look is not None and self._look.expired():
+                return None
+            raise
+        finally:
+            self._look = None
+
+    async def _observed(self) -> Done | None:
+        assignment = self.assignment
+        pause = FIRST_LOOK_SECONDS
+        while True:
+            try:
+                return await assignment.executor.observe(assignment.request, assignment.operation)
+            except TransientFailure as error:
+                self._missing = str(error)
+            except ActionError:
+                return None
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_LOOK_SECONDS)
+
+    async def _verified(self) -> Verified:
+        """Returns when the purpose is reached. What cannot be read now is looked at again, until time is up."""
+        assignment = self.assignment
+        pause = FIRST_LOOK_SECONDS
+        while True:
+            try:
+                seen = await assignment.executor.verify(assignment.request, assignment.operation)
+            except TransientFailure as error:
+                self._missing = str(error)
+            else:
+                if seen.ok:
+                    return seen
+                self._missing = seen.message
+                if seen.again_at:
+                    pause = max(FIRST_LOOK_SECONDS, (seen.again_at - self._clock()).total_seconds())
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_LOOK_SECONDS)
+
+    async def _stopped(self, stop: Stop) -> Report:
+        assignment = self.assignment
+        if assignment.known_done and stop is Stop.CANCELLED:
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await assignment.executor.stop(assignment.request, assignment.operation)
+            except (ActionError, TimeoutError) as error:
+                logger.warning("attempt %s could not be stopped outside: %s", assignment.attempt.id, error)
+        return self._by_journal(stop, f"stopped: {stop.value.lower()}")
+
+    def _by_journal(self, stop: Stop, message: str) -> Report:
+        """What is known of an attempt that was ended from outside."""
+        if self.assignment.known_done:
+            return self._report(Effect.DONE, message, stop)
+        return self._report(Effect.UNCLEAR if self.assignment.maybe_sent else Effect.NOT_DONE, message, stop)
+
+    def _failed(self, error: ActionError) -> Report:
+        assignment = self.assignment
+        if isinstance(error, EffectFailed):
+            effect = Effect.FAILED
+        elif assignment.journal.done is not None:
+            effect = Effect.DONE
+        elif isinstance(error, LostAnswer) or (isinstance(error, _Broken) and assignment.maybe_sent):
+            effect = Effect.UNCLEAR
+        else:
+            effect = Effect.NOT_DONE
+        repeatable = error if isinstance(error, Repeatable) else None
+        return Report(
+            attempt_id=assignment.attempt.id,
+            effect=effect,
+            at=self._clock(),
+            message=str(error),
+            transient=repeatable is not None,
+            retry_after_seconds=repeatable.retry_after_seconds if repeatable else None,
+            done=assignment.journal.done,
+            done_at=self._done_at,
+        )
+
+    def _report(self, effect: Effect, message: str, stop: Stop | None = None, *, verified: bool = False) -> Report:
+        return Report(
+            attempt_id=self.assignment.attempt.id,
+            effect=effect,
+            at=self._clock(),
+            verified=verified,
+            message=message,
+            stop=stop,
+            done=self.assignment.journal.done,
+            done_at=self._done_at,
+        )
+
+
+class _Broken(ActionError):
+    """An executor raised what it must not."""
