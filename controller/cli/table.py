@@ -32,7 +32,7 @@ STYLES: dict[Phase, str] = {
 
 # An operator that runs looks at a new object within a second.
 UNSEEN = timedelta(seconds=30)
-UNREADABLE = "written by a newer operator than this command; see it with -o yaml"
+UNREADABLE = "cannot be read by this version of the command; see it with -o yaml"
 
 _HEADER = ("NAME", "ACTION", "PHASE", "RETRIES", "AGE")
 _WIDE = ("OUTCOME", "MODE", "REQUESTED BY", "RUNNER", "TICKET")

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from controller.api.common import LifecycleStatus
 from controller.api.names import Outcome, Phase, Reason, Transition
 from controller.core.lifecycle import Moment, refused
-from controller.core.status import Standing, settle
+from controller.core.status import Standing, bounded, settle
 from controller.core.verdicts import Finish
 
 S = TypeVar("S", bound=LifecycleStatus)
@@ -17,13 +17,29 @@ MAX_FAULTS_TOLD = 10
 
 
 def unreadable(status: S, error: ValidationError, moment: Moment) -> S:
-    """It ends: what is stored does not fit the operator's models, so nothing can be decided about it."""
-    faults = [
-        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)[:MAX_FAULTS_TOLD]
-    ]
-    finish = Finish(Outcome.FAILED, Reason.INVALID_SPEC, "; ".join(faults), Transition.VALIDATION_FAILED)
+    """It ends: what was asked for does not fit the operator's models, so nothing can be decided about it."""
+    finish = Finish(Outcome.FAILED, Reason.INVALID_SPEC, _told(error), Transition.VALIDATION_FAILED)
     return refused(status, finish, moment)
+
+
+def unreadable_status(error: ValidationError) -> str | None:
+    """What to say where it is the record that cannot be read, None where it can.
+
+    What was done may stand in it, so it is neither judged nor overwritten.
+    """
+    if not any(fault["loc"][:1] == ("status",) for fault in error.errors(include_url=False)):
+        return None
+    return bounded(
+        f"the operator cannot read this status, so it leaves the object alone: {_told(error)}; "
+        "run the version of the operator that wrote it, or look at the target and delete the object"
+    )
+
+
+def _told(error: ValidationError) -> str:
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(
+        f"{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}" for fault in faults[:MAX_FAULTS_TOLD]
+    )
 
 
 def mishandled(status: S, error: Exception, *, generation: int, now: datetime) -> S:

@@ -3,18 +3,22 @@
 Order: an explicit kubeconfig or context; `KUBECONFIG`; the pod's own ServiceAccount; `~/.kube/config`.
 """
 
+import errno
+import logging
 import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from controller.core.errors import PermanentFailure
+from controller.kube.kubeconfig import WRONG_CONTENT, context_of, is_there, merged, one_line, plain
 from controller.kube.official import loader
 
 _POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _DEFAULT_KUBECONFIG = "~/.kube/config"
-# What the official loader raises, besides its own errors, for files that are not as it thinks.
-_WRONG_CONTENT = (OSError, ValueError, TypeError, KeyError, AttributeError)
 
 
 @dataclass(frozen=True)
@@ -62,10 +66,17 @@ class Source(Protocol):
 
 async def find_source(kubeconfig: str | None = None, context: str | None = None) -> Source:
     """The first source there is, read from scratch. Raises PermanentFailure if there is none."""
-    path = kubeconfig or os.environ.get("KUBECONFIG")
-    if not path and not context and os.environ.get("KUBERNETES_SERVICE_HOST"):
+    named = os.environ.get("KUBECONFIG")
+    if not kubeconfig and not named and not context and os.environ.get("KUBERNETES_SERVICE_HOST"):
         return Pod()
-    return Kubeconfig(path or _DEFAULT_KUBECONFIG, context)
+    path = kubeconfig or named or _DEFAULT_KUBECONFIG
+    if is_there(path):
+        return Kubeconfig(path, context)
+    if kubeconfig:
+        raise PermanentFailure(f"kubeconfig {path}: there is no such file; name another with --kubeconfig")
+    if named:
+        raise PermanentFailure(f"KUBECONFIG is {path}: there is no such file; set it, or name one with --kubeconfig")
+    raise PermanentFailure(f"no kubeconfig at {path}, and not in a pod: name one with --kubeconfig or KUBECONFIG")
 
 
 class Pod:
@@ -75,7 +86,7 @@ class Pod:
 
     def __init__(self) -> None:
         module = loader("incluster_config")
-        self._unusable = (module.ConfigException, *_WRONG_CONTENT)
+        self._unusable = (module.ConfigException, *WRONG_CONTENT)
         self._namespace = _POD_NAMESPACE.read_text().strip() if _POD_NAMESPACE.exists() else None
         self._configuration = module.Configuration()
         try:
@@ -97,40 +108,59 @@ class Kubeconfig:
     """One context of a kubeconfig file or several (joined as in `KUBECONFIG`); with exec plugins and token files."""
 
     def __init__(self, path: str, context: str | None) -> None:
-        self._path = path
-        module = loader("kube_config")
-        if not any(Path(part).expanduser().is_file() for part in path.split(os.pathsep) if part):
-            raise PermanentFailure(
-                f"no kubeconfig at {path}, and not in a pod: name one with --kubeconfig or KUBECONFIG"
-            )
-        self._unusable = (module.ConfigException, module.yaml.YAMLError, *_WRONG_CONTENT)
-        self._configuration = module.Configuration()
+        self._official = loader("kube_config")
+        config = merged(self._official, path)
+        self._context = context_of(config, context, path)
+        self._where = f"kubeconfig {path}, context {self._context.name}"
+        self._unusable = (self._official.ConfigException, *WRONG_CONTENT)
+        self._configuration = self._official.Configuration()
         try:
-            merged = module.KubeConfigMerger(path).config
-            self._loader = module.KubeConfigLoader(merged, active_context=context, config_base_path=None)
+            self._loader = self._official.KubeConfigLoader(config, self._context.name, config_base_path=None)
         except self._unusable as error:
-            raise PermanentFailure(f"kubeconfig {path}: {error}") from error
-        self._context: dict[str, Any] = _plain(self._loader.current_context.get("context"))
-        self._user: dict[str, Any] = _user(merged, self._context.get("user"))
+            raise PermanentFailure(f"{self._where}: {one_line(error)}; mend it") from error
 
     @property
     def renewable(self) -> bool:
         """A token file may change; a provider or plugin says itself when its token ends, and is asked only then."""
-        return "tokenFile" in self._user or "auth-provider" in self._user or hasattr(self._loader, "exec_plugin_expiry")
+        user = self._context.user
+        return "tokenFile" in user or "auth-provider" in user or hasattr(self._loader, "exec_plugin_expiry")
 
     async def read(self) -> Credentials:
         try:
-            await self._loader.load_and_set(self._configuration)
+            with _heard(self._official.logger) as said:
+                await self._loader.load_and_set(self._configuration)
         except self._unusable as error:
-            raise PermanentFailure(f"kubeconfig {self._path}: {error}") from error
-        found = await _credentials(self._configuration, self._context.get("namespace"))
-        if "exec" in self._user and not found.authorization and not found.certificate_path:
-            # The official loader logs the plugin's failure and goes on without a user.
-            raise PermanentFailure(
-                f"kubeconfig {self._path}: the exec plugin {_plain(self._user['exec']).get('command')} gave no "
-                "credentials; the log has its own message"
-            )
+            raise PermanentFailure(f"{self._where}: {one_line(error)}; mend it") from error
+        found = await _credentials(self._configuration, self._context.content.get("namespace"))
+        if "exec" in self._context.user and not found.authorization and not found.certificate_path:
+            raise PermanentFailure(f"{self._where}: {_silent_plugin(plain(self._context.user['exec']), said)}")
         return found
+
+
+@contextmanager
+def _heard(logger: logging.Logger) -> Iterator[list[str]]:
+    """Errors that the official loader logs, instead of raising them, to go on without a user: a plugin's."""
+    said: list[str] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        if record.levelno < logging.ERROR:
+            return True
+        said.append(one_line(record.getMessage()))
+        return False
+
+    logger.addFilter(keep)
+    try:
+        yield said
+    finally:
+        logger.removeFilter(keep)
+
+
+def _silent_plugin(plugin: Mapping[str, Any], said: list[str]) -> str:
+    command, why = str(plugin.get("command")), "; ".join(said)
+    if why.startswith(f"[Errno {errno.ENOENT}]") and shutil.which(command) is None:
+        hint = one_line(plugin.get("installHint") or "install it, or put it on PATH")
+        return f"the exec plugin {command} is not installed, or not on PATH; {hint}"
+    return f"the exec plugin {command} gave no credentials: {why or 'it said nothing'}; call it by hand to see more"
 
 
 async def _credentials(configuration: Any, namespace: str | None) -> Credentials:
@@ -150,17 +180,3 @@ async def _credentials(configuration: Any, namespace: str | None) -> Credentials
         proxy=configuration.proxy,
         namespace=namespace,
     )
-
-
-def _user(merged: Any, name: str | None) -> dict[str, Any]:
-    for entry in merged.value.get("users") or ():
-        entry = _plain(entry)
-        if entry.get("name") == name:
-            return _plain(entry.get("user"))
-    return {}
-
-
-def _plain(node: Any) -> dict[str, Any]:
-    """The mapping in one of the official loader's nodes."""
-    value = getattr(node, "value", node)
-    return value if isinstance(value, dict) else {}

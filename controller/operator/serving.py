@@ -21,7 +21,11 @@ logger = logging.getLogger(__name__)
 async def serve(
     login: Login, options: Options, *, metrics_address: tuple[str, int] | None, liveness: str | None
 ) -> None:
-    """Serves until SIGTERM or SIGINT. Running attempts get `options.drain_seconds` to end; the rest stays open."""
+    """Serves until SIGTERM or SIGINT. Running attempts get `options.drain_seconds` to end; the rest stays open.
+
+    Raises ActionError without credentials to begin with: nobody would mend a kubeconfig that is only complained of.
+    """
+    await login.current()
     told, over = asyncio.Event(), asyncio.Event()
     async with assembled(login, options, sys.stdout) as running:
         if metrics_address:

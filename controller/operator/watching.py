@@ -5,6 +5,7 @@ from typing import Any
 import kopf
 
 from controller.api.base import GROUP, VERSION
+from controller.core.errors import ActionError
 from controller.kube.login import Login
 from controller.kube.resources import LIVE, LIVING, POLICIES, TYPES
 from controller.runtime.intake import Intake
@@ -35,7 +36,10 @@ def registry(login: Login, intake: Intake) -> kopf.OperatorRegistry:
 
     @kopf.on.login(registry=handlers)
     async def credentials(**_: Any) -> kopf.ConnectionInfo:
-        current = await login.current()
+        try:
+            current = await login.current()
+        except ActionError as error:
+            raise kopf.TemporaryError(str(error)) from error  # else kopf logs a traceback; either way it asks again
         return kopf.ConnectionInfo(
             server=current.server,
             ca_path=current.ca_path,

@@ -57,6 +57,21 @@ class Recorder:
         self._tell(stored, entries_after(told, new), wire, related)
         return stored
 
+    async def write_message(self, resource: Resource, raw: Json, message: str) -> Json:
+        """Writes the message alone and leaves all else as it is, for a status that cannot be read."""
+        if (raw.get("status") or {}).get("message") == message:
+            return raw
+        metadata = raw["metadata"]
+        return await patch_status(
+            self._api,
+            resource,
+            metadata.get("namespace"),
+            metadata["name"],
+            resource_version=metadata["resourceVersion"],
+            patch={"message": message},
+            landed=lambda found: (found.get("status") or {}).get("message") == message,
+        )
+
     def catch_up(self, raw: Json) -> None:
         """Tells what a write of ours that landed unheard has put into this object's history."""
         told = self._unheard.get(raw["metadata"]["uid"])

@@ -3,15 +3,15 @@
 import logging
 import random
 from datetime import datetime, timedelta
-from typing import Any
 
 from pydantic import ValidationError
 
+from controller.api.common import LifecycleStatus
 from controller.api.proposal import ActionProposal, ProposalStatus
 from controller.api.workflow import ActionWorkflow, WorkflowStatus
 from controller.core.errors import ActionError, Conflict, NotFound, Repeatable
 from controller.core.lifecycle import Moment
-from controller.core.poison import mishandled, unreadable
+from controller.core.poison import mishandled, unreadable, unreadable_status
 from controller.core.ports import Json
 from controller.core.settings import Settings
 from controller.kube.api import Api
@@ -156,14 +156,16 @@ class Worker:
 
     async def _write_fault(self, key: Key, raw: Json, error: Exception) -> Json:
         resource = _RESOURCES[key.plural]
-        proposal = key.plural == PROPOSALS.plural
         now, generation = self._clock(), raw["metadata"].get("generation", 0)
-        if isinstance(error, ValidationError):
-            empty: Any = ProposalStatus() if proposal else WorkflowStatus()
-            status = unreadable(empty, error, Moment(now, generation, self._settings.actor))
+        kind = ActionProposal if key.plural == PROPOSALS.plural else ActionWorkflow
+        try:
+            old = kind.model_validate(raw).status
+        except ValidationError as unread:
+            if message := unreadable_status(unread):
+                return await self._recorder.write_message(resource, raw, message)
+            empty: LifecycleStatus = ProposalStatus() if kind is ActionProposal else WorkflowStatus()
+            status = unreadable(empty, unread, Moment(now, generation, self._settings.actor))
             return await self._recorder.write(resource, raw, empty, status)
-        kind: Any = ActionProposal if proposal else ActionWorkflow
-        old = kind.model_validate(raw).status
         return await self._recorder.write(resource, raw, old, mishandled(old, error, generation=generation, now=now))
 
     def _again_later(self, key: Key, error: Exception) -> None:

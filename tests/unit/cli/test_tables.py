@@ -63,7 +63,7 @@ def test_wide_and_everywhere() -> None:
 def test_what_a_newer_operator_wrote_still_has_a_line(manifest: dict[str, Any]) -> None:
     newer = {**manifest, "status": {**manifest["status"], "phase": "Dreaming"}}
     for wide in (False, True):
-        assert "newer operator" in cells(newer, wide=wide)["MESSAGE"]
+        assert "cannot be read" in cells(newer, wide=wide)["MESSAGE"]
 
 
 def test_a_message_takes_one_line_and_no_more_than_the_terminal_has() -> None:

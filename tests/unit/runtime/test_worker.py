@@ -251,6 +251,26 @@ def test_a_worker_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     played(play)
 
 
+def test_a_record_that_cannot_be_read_is_neither_judged_nor_overwritten() -> None:
+    async def play(operator: Operator) -> None:
+        key = operator.propose(suspend=True)
+        await operator.settle()
+        attempt = {"number": 1, "result": "FromTheFuture"}
+        operator.api.objects[key]["status"] |= {"attempts": [attempt]}
+        before = operator.status(key)
+        operator.edit(key, suspend=False)
+        await operator.settle()
+        after = operator.status(key)
+        assert {**after, "message": before["message"]} == before
+        assert "status.attempts.0.result" in after["message"]
+        written = patches(operator.api)
+        operator.sleep(120)
+        await operator.settle()
+        assert patches(operator.api) == written, "said once"
+
+    played(play)
+
+
 def test_an_object_that_cannot_be_read_ends_with_what_is_wrong() -> None:
     async def play(operator: Operator) -> None:
         key = operator.propose(activeDeadlineSeconds="soon")
