@@ -92,7 +92,7 @@ format: $(INSTALLED) ## format the code and sort its imports
 	$(BIN)/ruff format .
 
 .PHONY: check
-check: $(INSTALLED) ## format, lint, types, layers, generated files: changes nothing, names all that fail
+check: $(INSTALLED) ## format, lint, types, layers, generated files and tables: changes nothing, names all that fail
 	@failed=; \
 	run() { name=$$1; shift; echo "== $$name: $${*#$(BIN)/}"; "$$@" || failed="$$failed $$name"; }; \
 	run format $(BIN)/ruff format --check .; \
@@ -100,6 +100,7 @@ check: $(INSTALLED) ## format, lint, types, layers, generated files: changes not
 	run types $(BIN)/mypy; \
 	run layers $(BIN)/lint-imports --no-logo; \
 	run generated $(BIN)/python hack/generate.py --check; \
+	run tables $(BIN)/python hack/doc_tables.py --check; \
 	if [ -n "$$failed" ]; then echo "== make check: failed:$$failed"; exit 1; fi; \
 	echo '== make check: all good'
 

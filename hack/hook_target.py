@@ -61,6 +61,11 @@ class HookTarget:
             return left.pop(0) if left else 200
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128  # with http.server's own 5, bursts wait seconds for a connection
+
+
 @contextmanager
 def hook_target(port: int = 0) -> Iterator[HookTarget]:
     """Serves a target on loopback until left."""
@@ -93,8 +98,7 @@ def hook_target(port: int = 0) -> Iterator[HookTarget]:
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  http.server's name
             """Quiet: what came in is in `received`."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", port), Handler)
     target = HookTarget(f"http://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

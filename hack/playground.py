@@ -11,6 +11,7 @@ import shlex
 import shutil
 import signal
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from types import FrameType
 
@@ -30,12 +31,13 @@ from hack.installation import (
 )
 from localcluster import controlplane, locks
 from localcluster.controlplane import ControlPlane
-from localcluster.errors import LocalClusterError
+from localcluster.errors import LocalClusterError, NotRunning
 from localcluster.kubeconfig import Access
 from localcluster.layout import Layout
 
 FOLDER = ROOT / ".local" / "playground"
 NAMESPACE = "shop"
+CONTROL_PLANE = "control plane"
 TOKEN_SECONDS = 30 * 24 * 3600
 INTERRUPTED = 130
 
@@ -54,46 +56,71 @@ class Playground:
         return Layout(self.folder / "cluster")
 
     def up(self) -> None:
-        """Starts what does not run. Stops all again if something does not start."""
-        if locks.held(self.layout.lock) and self.operator.is_running():
+        """Starts what does not run. If something does not start, stops what this started, and nothing else."""
+        cluster = self._found()
+        if cluster is not None and self.operator.is_running():
             self.console.print("already running")
             self._say_what_next()
             return
+        started: list[str] = []
         try:
-            self._start()
+            self._start(cluster, started)
         except BaseException:
-            self.down()
+            if started:
+                self._stop(started)
             raise
         self._say_what_next()
 
     def down(self) -> None:
-        """Stops all that runs; the operator first, so that it can say goodbye."""
-        stopped = [background.name for background in (self.operator, self.hook) if background.stop()]
-        if controlplane.stop(self.layout):
-            stopped.append("control plane")
+        """Stops all that runs."""
+        self._stop([self.operator.name, self.hook.name, CONTROL_PLANE])
+
+    def _found(self) -> ControlPlane | None:
+        """The control plane that runs already. Raises NotInstalled for one that is of no use."""
+        if not locks.held(self.layout.lock):
+            return None
+        try:
+            cluster = ControlPlane.attach(self.layout.root)
+        except NotRunning as error:
+            raise NotInstalled(
+                "another command is just starting or stopping the playground; wait for it, and try again"
+            ) from error
+        trouble = cluster.trouble()
+        if trouble:
+            raise NotInstalled(f"the playground runs no more as it should: {trouble}; type: {self._how_to_stop()}")
+        return cluster
+
+    def _stop(self, names: Collection[str]) -> None:
+        """Stops those of them that run; the operator first, so that it can say goodbye."""
+        processes = [process for process in (self.operator, self.hook) if process.name in names]
+        stopped = [process.name for process in processes if process.stop()]
+        if CONTROL_PLANE in names and controlplane.stop(self.layout):
+            stopped.append(CONTROL_PLANE)
         what = f"stopped: {', '.join(stopped)}" if stopped else "nothing is running"
         self.console.print(f"{what}; logs are in {_shown(self.folder)}" if stopped else what)
 
-    def _start(self) -> None:
+    def _start(self, cluster: ControlPlane | None, started: list[str]) -> None:
+        """`started` gets the names of what is started, as soon as it may run."""
         self.folder.mkdir(parents=True, exist_ok=True)
         with self.console.status("starting the control plane") as status:
-            if locks.held(self.layout.lock):
-                cluster = ControlPlane.attach(self.layout.root)
-            else:
+            if cluster is None:
                 self.operator.stop()  # it would go on talking to a control plane that is gone
                 for log in (self.operator.log, self.operator.output, self.hook.log):
                     log.unlink(missing_ok=True)
                 cluster = ControlPlane.start(self.layout.root, nodes=NODES, detach=True)
+                started.append(CONTROL_PLANE)
             status.update("installing CRDs, catalogue, RBAC, examples/shop")
             install(cluster, [NAMESPACE])
             self._write_tools(cluster)
             status.update("starting the operator")
-            self._start_operator(cluster)
-            self._start_hook()
+            if not self.operator.is_running():
+                started.append(self.operator.name)
+                self._start_operator(cluster)
+            if not self.hook.is_running():
+                started.append(self.hook.name)
+                self._start_hook()
 
     def _start_operator(self, cluster: ControlPlane) -> None:
-        if self.operator.is_running():
-            return
         since = self.operator.log.stat().st_size if self.operator.log.exists() else 0
         command = operator_command(
             cluster, "--identity", "playground", "--metrics-address", "127.0.0.1:0", token_seconds=TOKEN_SECONDS
@@ -102,8 +129,6 @@ class Playground:
         wait_until_it_leads(self.operator.log, lambda: not self.operator.is_running(), since=since)
 
     def _start_hook(self) -> None:
-        if self.hook.is_running():
-            return
         if not is_free(HOOK_PORT):
             self.console.print(f"port {HOOK_PORT} is taken, so examples/proposals/http-hook.yaml finds another target")
             return
@@ -142,7 +167,10 @@ Then, for example:
 
   log and audit log   {_shown(self.operator.log)}, audit.jsonl
   metrics             {self._metrics()}
-  stop all            make down""")
+  stop all            {self._how_to_stop()}""")
+
+    def _how_to_stop(self) -> str:
+        return "make down" if self.folder == FOLDER else f"python hack/playground.py down --dir {_shown(self.folder)}"
 
     def _metrics(self) -> str:
         found = re.findall(r"metrics at (\S+)", self.operator.log.read_text())
@@ -169,7 +197,8 @@ def main() -> int:
         console.print(f"error: {error}", style="red")
         return 1
     except KeyboardInterrupt:
-        console.print("interrupted; nothing is left running")
+        left = "what ran before still runs" if locks.held(playground.layout.lock) else "nothing is left running"
+        console.print(f"interrupted; {left}")
         return INTERRUPTED
     return 0
 

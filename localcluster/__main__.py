@@ -78,7 +78,11 @@ def up(
     if state is not None and state.phase in (Phase.READY, Phase.DEGRADED):
         out.print(f"already running in {layout.root}, left as it is", markup=False)
         _show(layout, state)
-        return
+        trouble = ControlPlane.attach(layout.root).trouble()
+        if trouble is None:
+            return
+        err.print(f"Error: {trouble}; stop all: python -m localcluster down --dir {layout.root}", markup=False)
+        raise typer.Exit(EXIT_DEGRADED)
     with _progress() as progress:
         cluster = ControlPlane.start(
             layout.root, api_only=api_only, load=load, audit=audit, nodes=nodes, detach=True,

@@ -23,6 +23,7 @@ from localcluster.kubeconfig import Access
 from localcluster.layout import Layout
 from localcluster.locks import FileLock
 from localcluster.progress import Progress, Silent
+from localcluster.servers import API_SERVER
 from localcluster.spec import ALREADY_RUNNING, Spec, needed_programs
 from localcluster.state import Phase, State, current
 
@@ -179,6 +180,18 @@ class ControlPlane:
         return kubeconfig.for_service_account(
             self.kubeconfig, namespace, service_account, out, lifetime_seconds=lifetime_seconds
         )
+
+    def trouble(self) -> str | None:
+        """Return what keeps it from serving, in words: servers that ended, or no answer; None if all is well."""
+        state = self.state
+        ended = [
+            f"{name} {one.words()}, see {one.log}" for name, one in state.servers.items() if one.exit_code is not None
+        ]
+        if ended:
+            return "; ".join(ended)
+        if not self.api().ready():
+            return f"the API server at {state.server} does not answer, see {self.log(API_SERVER)}"
+        return None
 
     def pid(self, server: str) -> int:
         """Return the process id of a running server, for instance to SIGSTOP and SIGCONT it."""

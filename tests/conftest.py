@@ -2,6 +2,7 @@
 
 import re
 import secrets
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +18,10 @@ from localcluster.errors import RequestFailed
 
 ROOT = Path(__file__).parents[1]
 CRDS = ROOT / "crds"
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background, where shells ignore Ctrl-C: the programs that tests interrupt would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -15,8 +15,9 @@ _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _VARIABLE = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]{0,252}")
 _PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 _LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
-_RESERVED_PREFIXES = frozenset({GROUP, "batch.kubernetes.io"})
-_RESERVED_NAMES = frozenset({"job-name", "controller-uid"})
+_KUBERNETES = (".kubernetes.io", ".k8s.io")  # what these mean is up to Kubernetes: some switch a container's guard off
+_COMMON_LABELS = "app.kubernetes.io"  # the one domain of Kubernetes that is meant for users
+_OF_JOBS = frozenset({"job-name", "controller-uid"})
 
 ResourceName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 Argument = Annotated[str, Field(max_length=4096)]
@@ -31,10 +32,22 @@ def _checked_keys(values: dict[str, str]) -> dict[str, str]:
     return values
 
 
-def _not_reserved(values: dict[str, str]) -> dict[str, str]:
+def _reserved_for(key: str) -> str | None:
+    prefix = key.rpartition("/")[0]
+    if prefix == GROUP:
+        return "the operator"
+    return "Kubernetes" if key in _OF_JOBS or f".{prefix}".endswith(_KUBERNETES) else None
+
+
+def _free_labels(labels: dict[str, str]) -> dict[str, str]:
+    _free_keys({key: value for key, value in labels.items() if key.rpartition("/")[0] != _COMMON_LABELS})
+    return labels
+
+
+def _free_keys(values: dict[str, str]) -> dict[str, str]:
     for key in values:
-        if key.rpartition("/")[0] in _RESERVED_PREFIXES or key in _RESERVED_NAMES:
-            raise ValueError(f"{key} is reserved")
+        if owner := _reserved_for(key):
+            raise ValueError(f"{key} is reserved for {owner}; leave it out, or give it a prefix of your own")
     return values
 
 
@@ -120,15 +133,15 @@ class RunJobParameters(Parameters):
     """Directory to start in."""
     resources: Resources = Field(default_factory=Resources)
     """CPU, memory and others that the container asks for."""
-    labels: Annotated[LabelMap, AfterValidator(_not_reserved)]
-    """Labels of the Job and its pod."""
+    labels: Annotated[LabelMap, AfterValidator(_free_labels)]
+    """Labels of the Job and its pod; none of kubernetes.io and k8s.io but `app.kubernetes.io/...`."""
     annotations: Annotated[
         dict[str, Annotated[str, Field(max_length=4096)]],
         Field(max_length=32, default_factory=dict),
         AfterValidator(_checked_keys),
-        AfterValidator(_not_reserved),
+        AfterValidator(_free_keys),
     ]
-    """Annotations of the pod."""
+    """Annotations of the pod; none of kubernetes.io and k8s.io."""
     node_selector: LabelMap
     """Labels that the node must have."""
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=16)] = ()

@@ -1,16 +1,18 @@
 """The commands and their options. What they do is imported when they run, so that `--help` is there at once."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from controller.cli import exits
-from controller.cli.options import Connection, DataForm, KindChoice, ListForm, PageForm
+from controller.cli.options import Connection, DataForm, KindChoice, ListForm, PageForm, namespace_name, object_name
 from controller.cli.times import duration
 
 if TYPE_CHECKING:
     from controller.cli.session import Run
+
+T = TypeVar("T")
 
 
 class _Plugin(typer.Typer):
@@ -30,8 +32,12 @@ app = _Plugin(
 )
 
 Namespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", metavar="NS", help="Namespace; default: the context's.")
-]
+    str | None,
+    typer.Option(
+        "--namespace", "-n", metavar="NS", parser=lambda text: _checked(namespace_name, text),
+        help="Namespace; default: the context's.",
+    ),
+]  # fmt: skip
 Context = Annotated[str | None, typer.Option("--context", metavar="NAME", help="Context of the kubeconfig.")]
 Kubeconfig = Annotated[
     str | None, typer.Option("--kubeconfig", metavar="FILE", help="Kubeconfig; default: $KUBECONFIG, ~/.kube/config.")
@@ -39,7 +45,13 @@ Kubeconfig = Annotated[
 Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
 Kind = Annotated[KindChoice, typer.Option("--kind", help="Only these.")]
 OnlyLive = Annotated[bool, typer.Option("--live", help="Only what is not finished.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="NAME, ap/NAME (proposal) or aw/NAME (workflow).")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", parser=lambda text: _checked(object_name, text),
+        help="NAME, ap/NAME (proposal) or aw/NAME (workflow).",
+    ),
+]  # fmt: skip
 
 
 @app.callback()
@@ -88,7 +100,10 @@ def describe(
 @app.command(epilog=exits.HELP)
 def watch(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One; default: all.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", parser=lambda text: _checked(object_name, text), help="One; default: all."),
+    ] = None,
     everywhere: Everywhere = False,
     kind: Kind = KindChoice.ALL,
     live: OnlyLive = False,
@@ -113,7 +128,9 @@ def wait(
     name: Name,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="DURATION", parser=lambda text: _seconds(text), help="Like 90s, 5m, 1h30m."),
+        typer.Option(
+            "--timeout", metavar="DURATION", parser=lambda text: _checked(_seconds, text), help="Like 90s, 5m, 1h30m."
+        ),
     ] = None,
     namespace: Namespace = None,
     context_name: Context = None,
@@ -219,8 +236,13 @@ def _run(connection: Connection, work: "Callable[[Run], Awaitable[exits.Exit]]")
 
 
 def _seconds(text: str) -> float:
+    return duration(text).total_seconds()
+
+
+def _checked(read: Callable[[str], T], text: str) -> T:
+    """What it reads as. What it cannot read is wrong usage, told before any cluster is asked."""
     try:
-        return duration(text).total_seconds()
+        return read(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 

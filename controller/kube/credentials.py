@@ -75,7 +75,7 @@ async def find_source(kubeconfig: str | None = None, context: str | None = None)
     if kubeconfig:
         raise PermanentFailure(f"kubeconfig {path}: there is no such file; name another with --kubeconfig")
     if named:
-        raise PermanentFailure(f"KUBECONFIG is {path}: there is no such file; set it, or name one with --kubeconfig")
+        raise PermanentFailure(f"KUBECONFIG names {path}: there is no such file; correct it, or use --kubeconfig")
     raise PermanentFailure(f"no kubeconfig at {path}, and not in a pod: name one with --kubeconfig or KUBECONFIG")
 
 

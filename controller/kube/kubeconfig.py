@@ -36,8 +36,9 @@ def merged(official: ModuleType, path: str) -> Any:
     """All files as the official loader's one node. Raises PermanentFailure."""
     try:
         return official.KubeConfigMerger(path).config
-    except (official.yaml.YAMLError, *WRONG_CONTENT) as error:
-        raise PermanentFailure(_wrong_file(official, path) or f"kubeconfig {path}: {one_line(error)}") from error
+    except (official.ConfigException, official.yaml.YAMLError, *WRONG_CONTENT) as error:
+        wrong = _wrong_file(official, path) or f"kubeconfig {path}: {one_line(error)}; {_ANOTHER_FILE}"
+        raise PermanentFailure(wrong) from error
 
 
 def context_of(config: Any, asked: str | None, path: str) -> Context:
@@ -83,7 +84,7 @@ def _files(path: str) -> list[Path]:
 def _entries(config: Any, kind: str) -> dict[str, dict[str, Any]]:
     """All of one kind by name; the first of a name counts."""
     found = [plain(node) for node in plain(config).get(f"{kind}s") or ()]
-    return {str(entry.get("name")): plain(entry.get(kind)) for entry in reversed(found)}
+    return {str(entry["name"]): plain(entry.get(kind)) for entry in reversed(found) if entry.get("name")}
 
 
 def _wrong_file(official: ModuleType, path: str) -> str | None:

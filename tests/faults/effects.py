@@ -5,9 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from http.server import ThreadingHTTPServer
 from typing import Any
-from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from harness.stage import RUNNER
@@ -40,8 +38,8 @@ class Hooks:
 
 @contextmanager
 def hooks() -> Iterator[Hooks]:
-    """Serves until left. With a longer queue than http.server's 5, or bursts wait seconds for a connection."""
-    with patch.object(ThreadingHTTPServer, "request_queue_size", 128), hook_target() as target:
+    """Serves until left."""
+    with hook_target() as target:
         told, take = Hooks(target), target.take
 
         def taken(request: Received) -> int:

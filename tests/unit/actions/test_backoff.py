@@ -9,6 +9,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_aft
 
 from controller.actions import RetryConfig, calculate_next_retry, wait_backoff
 from controller.core.backoff import backoff_seconds, next_retry_at, should_retry
+from controller.core.retry_after import LONGEST_SECONDS
 
 NOW = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
 HOUR = 3600.0
@@ -94,6 +95,7 @@ def test_next_retry_is_now_plus_backoff(config: RetryConfig, attempt: int, jitte
         pytest.param(RetryConfig(), 0.1, 1, id="less than the backoff"),
         pytest.param(RetryConfig(), 86_400, HOUR, id="at most an hour"),
         pytest.param(RetryConfig(max_wait_seconds=7200), 86_400, 7200, id="or the longest wait, if that is more"),
+        pytest.param(RetryConfig(), LONGEST_SECONDS, HOUR, id="however long it is"),
     ],
 )
 def test_retry_after_is_a_bounded_lower_bound(config: RetryConfig, retry_after: float, seconds: float) -> None:

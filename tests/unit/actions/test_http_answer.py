@@ -18,7 +18,7 @@ from controller.core.errors import (
     TransientFailure,
 )
 from controller.core.ports import HttpAnswer
-from controller.core.retry_after import retry_after_seconds
+from controller.core.retry_after import LONGEST_SECONDS, retry_after_seconds
 
 NOW = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
 SAFE, REPEATABLE, ONCE = "GET", "PUT", "POST"
@@ -128,7 +128,12 @@ def test_retry_after_is_handed_on(method: str, status: int) -> None:
         ("-5", None),
         ("", None),
         ("٣", None),
-        ("9" * 400, None),
+        ("0000000005", 5),
+        ("1000000001", LONGEST_SECONDS),
+        ("9" * 5000, LONGEST_SECONDS),
+        (format_datetime(NOW.replace(year=9999), usegmt=True), LONGEST_SECONDS),
+        (f"Mon, 01 Jan {'9' * 20} 00:00:00 GMT", None),
+        (f"Mon, 01 Jan 2026 00:00:00 +{'9' * 20}", None),
     ],
 )
 def test_retry_after_forms(value: str, seconds: float | None) -> None:

@@ -21,7 +21,7 @@ from unit.core.making import (
 
 from controller.api.base import rfc3339
 from controller.api.names import AttemptResult, Outcome, Phase, Reason
-from controller.core.attempt_report import Effect, Stop
+from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.conclude import Ending, judge
 from controller.core.decision import Work
 from controller.core.ports import Done
@@ -155,6 +155,24 @@ def test_retry_on_never_makes_one_attempt() -> None:
     assert decision.status is not None
     assert decision.status.outcome is Outcome.FAILED
     assert "attempt 1 of 1" in (decision.status.message or "")
+
+
+@pytest.mark.parametrize("reported", [report(Effect.UNCLEAR), report(Effect.DONE), report(Effect.FAILED)])
+def test_retry_on_never_repeats_no_failure_of_any_kind(reported: Report) -> None:
+    decision = decide(view({"retry": {"retryOn": "Never"}}, claimed(attempt()), report=reported), NOW, CHANCE)
+    assert decision.status is not None
+    assert decision.status.outcome is (Outcome.UNKNOWN if reported.effect is Effect.UNCLEAR else Outcome.FAILED)
+
+
+@pytest.mark.parametrize("stop", [Stop.HALTED, Stop.CRASHED])
+def test_retry_on_never_goes_on_after_an_interruption_all_the_same(stop: Stop) -> None:
+    seen = view({"retry": {"retryOn": "Never"}}, claimed(attempt()), report=report(Effect.UNCLEAR, stop=stop))
+    status = decide(seen, NOW, CHANCE).status
+    assert status is not None
+    assert status.outcome is None
+    again = decide(with_status(seen, status, report=None), NOW, CHANCE)
+    assert again.act is not None
+    assert (again.act.work, again.act.attempt.operation) == (Work.RUN, status.attempts[-1].operation)
 
 
 @pytest.mark.parametrize(

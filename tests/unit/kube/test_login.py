@@ -6,13 +6,16 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
+import kopf
 import pytest
 import yaml
 
 from controller.core.errors import PermanentFailure
 from controller.kube.login import RENEW_SECONDS, Login
 from controller.kube.official import loader
+from controller.operator.watching import registry
 
 
 @pytest.fixture(autouse=True)
@@ -82,23 +85,87 @@ def test_the_environment_names_the_kubeconfig(tmp_path: Path, monkeypatch: pytes
     assert asyncio.run(Login().current()).token == "secret"
 
 
+def refusal(path: str | None, context: str | None = None) -> str:
+    with pytest.raises(PermanentFailure) as refused:
+        asyncio.run(Login(path, context).current())
+    return str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_told_by_who_named_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = str(tmp_path / "absent")
+    assert refusal(absent) == f"kubeconfig {absent}: there is no such file; name another with --kubeconfig"
+    assert refusal(None).startswith("no kubeconfig at ~/.kube/config, and not in a pod: name one with --kubeconfig")
+    monkeypatch.setenv("KUBECONFIG", absent)
+    assert refusal(None) == f"KUBECONFIG names {absent}: there is no such file; correct it, or use --kubeconfig"
+
+
 @pytest.mark.parametrize(
-    ("make", "words"),
+    ("text", "words"),
     [
-        (lambda folder: str(folder / "absent"), "no kubeconfig at .*absent"),
-        (lambda folder: kubeconfig(folder, {"token": "x"}), "Expected object with name other"),
+        ("a: [\n  b: {", "it is not YAML: expected the node content, but found '<stream end>' (line 2, column 7)"),
+        ("a: \x07", "it is not YAML: unacceptable character #x0007: special characters are not allowed"),
+        ("", "it has no clusters, users and contexts"),
+        ("[]", "it has no clusters, users and contexts"),
+        ("just words", "it has no clusters, users and contexts"),
+        ("{}", "it has no contexts"),
+        ("contexts: words", "Invalid kube-config file"),
+        ("contexts: 5", "'int' object is not iterable"),
+        ("contexts: [words]", "it has no contexts"),
     ],
 )
-def test_what_is_wrong_is_said(make: Any, words: str, tmp_path: Path) -> None:
-    with pytest.raises(PermanentFailure, match=words):
-        asyncio.run(Login(make(tmp_path), "other").current())
+def test_a_file_that_is_no_kubeconfig_is_told_in_a_line(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "config").write_text(text)
+    told = refusal(str(tmp_path / "config"))
+    assert told.startswith(f"kubeconfig {tmp_path / 'config'}: {words}")
+    assert "\n" not in told
 
 
-def test_a_file_that_is_no_kubeconfig(tmp_path: Path) -> None:
-    for text in ("", "[]", "just words", "a: [", "{}"):
-        (tmp_path / "config").write_text(text)
-        with pytest.raises(PermanentFailure, match="kubeconfig"):
-            asyncio.run(Login(str(tmp_path / "config")).current())
+def test_of_several_files_the_wrong_one_is_named(tmp_path: Path) -> None:
+    (tmp_path / "wrong").write_text("words")
+    assert refusal(f"{kubeconfig(tmp_path, {'token': 'x'})}:{tmp_path / 'wrong'}").startswith(
+        f"kubeconfig {tmp_path / 'wrong'}: it has no clusters"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "context", "words"),
+    [
+        ({}, "other", ": there is no context other; name another with --context (there are: one, two)"),
+        ({"current-context": ...}, None, ": it has no current-context; name a context with --context (there are: one,"),
+        ({"current-context": ""}, None, ": it has no current-context"),
+        ({"current-context": "x"}, None, ": its current-context x is not in it; name another with --context"),
+        ({"clusters": []}, None, ": context one names cluster c, which is not in it; add it, or name another context"),
+        ({"users": []}, None, ": context one names user u, which is not in it; add it, or name another context"),
+        ({"users": [{"name": "u", "user": {"tokenFile": "/absent"}}]}, "two", ", context two: [Errno 2] No such file"),
+    ],
+)
+def test_a_context_that_leads_nowhere_is_named(
+    changes: dict[str, Any], context: str | None, words: str, tmp_path: Path
+) -> None:
+    path = Path(kubeconfig(tmp_path, {"token": "x"}))
+    changed = {**yaml.safe_load(path.read_text()), **changes}
+    path.write_text(yaml.safe_dump({key: value for key, value in changed.items() if value is not ...}))
+    assert refusal(str(path), context).startswith(f"kubeconfig {path}{words}")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["controller.operator.main", "run"], ["controller.cli.main", "list"]],
+    ids=["action-operator", "kubectl-actions"],
+)
+def test_the_programs_end_with_that_line(command: list[str], tmp_path: Path) -> None:
+    missing = {"exec": {"apiVersion": "client.authentication.k8s.io/v1", "command": "no-such-plugin"}}
+    path = kubeconfig(tmp_path, missing)
+    done = subprocess.run(
+        [sys.executable, "-m", *command, "--kubeconfig", path], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    _, _, told = done.stderr.partition(": ")
+    assert told == (
+        f"kubeconfig {path}, context one: the exec plugin no-such-plugin is not installed, or not on PATH; "
+        "install it, or put it on PATH\n"
+    )
 
 
 def test_a_token_file_is_read_again_in_time(tmp_path: Path) -> None:
@@ -152,10 +219,24 @@ def test_an_exec_plugin_whose_token_ends_is_asked_again(tmp_path: Path) -> None:
     asyncio.run(run())
 
 
-def test_an_exec_plugin_that_fails_is_named(tmp_path: Path) -> None:
-    path = kubeconfig(tmp_path, plugin(tmp_path, "no json"))
-    with pytest.raises(PermanentFailure, match=r"the exec plugin .* gave no credentials"):
-        asyncio.run(Login(path).current())
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ({"command": "no-such-plugin"}, "no-such-plugin is not installed, or not on PATH; install it, or"),
+        ({"command": "no-such-plugin", "installHint": "See\nhttps://x"}, "or not on PATH; See https://x"),
+        ({"command": "sh", "args": ["-c", "echo log in >&2; exit 3"]}, "gave no credentials: exec: process returned 3"),
+        ({"command": "echo", "args": ["no json"]}, "echo gave no credentials: exec: failed to decode process output"),
+    ],
+)
+def test_an_exec_plugin_that_fails_is_named(
+    user: dict[str, Any], words: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = kubeconfig(tmp_path, {"exec": {"apiVersion": "client.authentication.k8s.io/v1", **user}})
+    told = refusal(path)
+    assert told.startswith(f"kubeconfig {path}, context one: the exec plugin ")
+    assert words in told
+    assert "\n" not in told
+    assert not caplog.records, "it is told twice"
 
 
 def test_the_service_account_of_the_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,6 +261,13 @@ def test_the_service_account_of_the_pod(tmp_path: Path, monkeypatch: pytest.Monk
     token.write_text("")
     with pytest.raises(PermanentFailure, match="the pod's ServiceAccount cannot be used"):
         asyncio.run(Login().current())
+
+
+def test_the_operator_without_credentials_asks_again_and_logs_no_traceback(tmp_path: Path) -> None:
+    handlers = registry(Login(str(tmp_path / "absent")), Mock())._activities.get_all_handlers()
+    (login,) = (handler for handler in handlers if handler.activity == "authentication")
+    with pytest.raises(kopf.TemporaryError, match="there is no such file"):
+        asyncio.run(login.fn())
 
 
 def test_only_the_credential_part_of_the_official_client_is_imported(tmp_path: Path) -> None:

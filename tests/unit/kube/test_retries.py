@@ -15,6 +15,7 @@ from controller.core.errors import (
     Throttled,
     TransientFailure,
 )
+from controller.core.retry_after import LONGEST_SECONDS
 from controller.kube.retries import READ_TRIES, read_again, write_again
 
 
@@ -57,8 +58,9 @@ def test_a_read_is_not_tried_for_ever() -> None:
     assert len(calls) == READ_TRIES
 
 
-def test_a_read_does_not_wait_longer_than_a_few_seconds(waits: list[float]) -> None:
-    call, calls = failing(Throttled("busy", retry_after_seconds=60))
+@pytest.mark.parametrize("asked_seconds", [60, LONGEST_SECONDS])
+def test_a_read_does_not_wait_longer_than_a_few_seconds(waits: list[float], asked_seconds: float) -> None:
+    call, calls = failing(Throttled("busy", retry_after_seconds=asked_seconds))
     with pytest.raises(Throttled):
         asyncio.run(read_again(call))  # type: ignore[arg-type]
     assert (len(calls), waits) == (1, [])
