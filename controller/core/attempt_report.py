@@ -24,10 +24,16 @@ class Stop(Enum):
     """Why a running attempt was ended from outside."""
 
     CANCELLED = "Cancelled"
+    REJECTED = "Rejected"
     HALTED = "Halted"
     TIMEOUT = "Timeout"
     CRASHED = "Crashed"
     """The process that ran it is gone; the effect was looked for since."""
+
+    @property
+    def by_people(self) -> bool:
+        """Whether somebody wants it to end, as opposed to pause."""
+        return self in (Stop.CANCELLED, Stop.REJECTED)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from controller.api.proposal import Attempt, ProposalStatus
 from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.attempts import any_unclear, replace_last
 from controller.core.backoff import next_retry_at, should_retry
+from controller.core.gates import canceller_of, rejection_of
 from controller.core.lifecycle import Moment, ended
 from controller.core.status import Standing, bounded, note, settle
 from controller.core.view import Chance, ProposalView
@@ -47,7 +48,7 @@ def conclude(view: ProposalView, report: Report, now: datetime, chance: Chance) 
         if report.effect is Effect.NOT_DONE and any_unclear(status.attempts):
             outcome, reason = Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN
             message = f"{message}; {UNCLEAR}"
-        return ended(status, outcome, reason, message, moment(view, now))
+        return ended(status, outcome, reason, message, moment(view, now), actor=_ended_by(view, report, now))
     if not ending.counts:
         return _interrupted(view, status, ending, now)
     return _retry_or_exhaust(view, status, ending, report, now, chance)
@@ -62,7 +63,7 @@ def judge(attempt: Attempt, report: Report) -> Ending:
         case Effect.NOT_DONE:
             return _judge_not_done(report)
         case Effect.FAILED:
-            if attempt.idempotent and report.stop is not Stop.CANCELLED:
+            if attempt.idempotent and not (report.stop and report.stop.by_people):
                 return Ending(AttemptResult.FAILED, Reason.EFFECT_FAILED, report.message)
             return Ending(AttemptResult.FAILED, Reason.EFFECT_FAILED, report.message, Outcome.FAILED)
         case Effect.UNCLEAR:
@@ -72,8 +73,8 @@ def judge(attempt: Attempt, report: Report) -> Ending:
 def _judge_done(report: Report) -> Ending:
     if report.verified:
         return Ending(AttemptResult.SUCCEEDED, Reason.SUCCEEDED, report.message, Outcome.SUCCEEDED)
-    if report.stop is Stop.CANCELLED:
-        message = "cancelled after its effect was made; status.undo says what puts things back"
+    if report.stop is not None and report.stop.by_people:
+        message = f"{report.stop.value.lower()} after its effect was made; status.undo says what puts things back"
         return Ending(AttemptResult.FAILED, Reason.EFFECT_MADE, message, Outcome.CANCELLED)
     if report.stop is Stop.HALTED:
         return Ending(AttemptResult.INTERRUPTED, Reason.HALTED, "halted while it was verified", counts=False)
@@ -88,6 +89,8 @@ def _judge_done(report: Report) -> Ending:
 def _judge_not_done(report: Report) -> Ending:
     if report.stop is Stop.CANCELLED:
         return Ending(AttemptResult.NOT_DONE, Reason.CANCELLED, "cancelled before it took effect", Outcome.CANCELLED)
+    if report.stop is Stop.REJECTED:
+        return Ending(AttemptResult.NOT_DONE, Reason.REJECTED, "rejected before it took effect", Outcome.REJECTED)
     if report.stop is Stop.HALTED:
         return Ending(AttemptResult.INTERRUPTED, Reason.HALTED, "halted before it took effect", counts=False)
     if report.transient:
@@ -97,7 +100,7 @@ def _judge_not_done(report: Report) -> Ending:
 
 def _judge_unclear(attempt: Attempt, report: Report) -> Ending:
     unknown = f"{report.message}; {UNCLEAR}"
-    if not attempt.idempotent or report.stop is Stop.CANCELLED:
+    if not attempt.idempotent or (report.stop and report.stop.by_people):
         return Ending(AttemptResult.UNKNOWN, Reason.OUTCOME_UNKNOWN, unknown, Outcome.UNKNOWN)
     if report.stop in (Stop.CRASHED, Stop.HALTED):
         return Ending(AttemptResult.INTERRUPTED, Reason.OUTCOME_UNKNOWN, report.message, counts=False)
@@ -149,6 +152,14 @@ def _interrupted(view: ProposalView, status: ProposalStatus, ending: Ending, now
     status = note(status, Transition.INTERRUPTED, ending.message, actor=view.world.settings.actor, at=now)
     standing = Standing(Phase.PENDING, Reason.PROGRESSING, f"interrupted: {ending.message}")
     return settle(status, standing, generation=view.proposal.metadata.generation, now=now)
+
+
+def _ended_by(view: ProposalView, report: Report, now: datetime) -> str | None:
+    """The person who asked it to stop, if one did."""
+    if report.stop is Stop.CANCELLED:
+        return canceller_of(view)
+    vote = rejection_of(view, now) if report.stop is Stop.REJECTED else None
+    return vote.username if vote else None
 
 
 def moment(view: ProposalView, now: datetime) -> Moment:

@@ -18,6 +18,8 @@ class Gather(Enum):
 
     PREVIEW = "preview"
     CHILDREN = "children"
+    ACCESS = "access"
+    """Whether those who asked and approved may still do so, and whether the API server still proves who they are."""
 
 
 class Work(Enum):

@@ -1,19 +1,28 @@
 """The gates before a claim. Each names what it refuses; the chain reads as the promise.
 
-The whole order, gates that come later in brackets: cancelled, past a deadline, not a step of its workflow, invalid,
-policies that name different runners, without a preview, refused by the preview, observe only, [unapproved],
-[drifted], too early, suspended, leave lost, unsafe to repeat, halted, a policy that asks for what is not carried out,
-[outside a window, in a freeze, over a limit, breaker open], with a preview from before. Every gate is checked again
-before each claim. Cancelling and deadlines come first: nothing else may keep an object alive beyond them.
+The whole order, gates that come later in brackets: cancelled, rejected, past a deadline, not a step of its workflow,
+invalid, policies that name different runners, without a preview, refused by the preview, observe only, changed since
+it was shown, unapproved, too early, suspended, leave lost, unsafe to repeat, halted, a policy that asks for what is
+not carried out, [outside a window, in a freeze, over a limit, breaker open], with a preview from before, with votes
+whose voters were not asked about again. Every gate is checked again before each claim. Cancelling and deadlines come
+first: nothing else may keep an object alive beyond them.
 """
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from controller.api.common import Vote
 from controller.api.names import Mode, Outcome, Phase, Reason, Transition
+from controller.api.policy import DriftRule
 from controller.api.proposal import ActionProposal
+from controller.core.actors import canceller
+from controller.core.approval_state import ApprovalState, approval_state, rejection, unapproved_yet, workflow_approval
+from controller.core.approvals import ApprovalRule, Request
 from controller.core.attempts import any_unclear, effect_made
 from controller.core.decision import Gather
+from controller.core.digest import digest, sha256
+from controller.core.request import proposal_request
+from controller.core.shown import drift, shown_changes
 from controller.core.validation import action_faults, executor_name, proposal_field_faults
 from controller.core.verdicts import (
     WORKFLOW_KIND,
@@ -22,6 +31,7 @@ from controller.core.verdicts import (
     Finish,
     Hold,
     Postpone,
+    Renew,
     Verdict,
     faults_block,
     halt_block,
@@ -63,7 +73,13 @@ def cancelled(view: ProposalView, now: datetime) -> Verdict | None:
     if not (view.proposal.spec.cancelled or by_parent):
         return None
     what = "its workflow was cancelled" if by_parent else "cancelled"
-    return _ended(view, Finish(Outcome.CANCELLED, Reason.CANCELLED, what, Transition.CANCELLED))
+    return _ended(view, Finish(Outcome.CANCELLED, Reason.CANCELLED, what, Transition.CANCELLED, canceller_of(view)))
+
+
+def rejected(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to start what somebody has rejected, by itself or with its workflow."""
+    vote = rejection_of(view, now)
+    return _ended(view, rejection(vote)) if vote else None
 
 
 def past_deadline(view: ProposalView, now: datetime) -> Verdict | None:
@@ -121,6 +137,37 @@ def observe_only(view: ProposalView, now: datetime) -> Verdict | None:
     return Finish(
         Outcome.OBSERVED, Reason.OBSERVE_ONLY, f"nothing was changed: {no_leave(policy)}", Transition.OBSERVED
     )
+
+
+def changed_since_shown(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to start on approvals of something else: another type, runner or target than was shown."""
+    status, entry = view.proposal.status, view.type
+    if view.claimed or status.digest is None or entry is None or validation_faults(view):
+        return None
+    asked = approval_of(view, now)
+    if not asked.required:
+        return None
+    request = sha256(proposal_request(view, entry))
+    if view.findings is None:
+        return Fetch(Gather.PREVIEW) if request != status.request_digest else None
+    preview = view.findings.preview
+    if preview is None:
+        return None
+    if request != status.request_digest:
+        what = "its type, runner, timeout or retry is another than the one that was shown"
+        return Renew(Reason.DIGEST_CHANGED, what)
+    changes = shown_changes(preview)
+    if digest(request, changes) != status.digest and asked.rule.on_drift is DriftRule.REAPPROVE:
+        before = status.preview.changes if status.preview else ()
+        return Renew(Reason.DRIFTED, drift(before, changes))
+    return None
+
+
+def unapproved(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to start before enough people have approved exactly this."""
+    if view.claimed:
+        return None
+    return unapproved_yet(approval_of(view, now), now)
 
 
 def too_early(view: ProposalView, now: datetime) -> Verdict | None:
@@ -182,8 +229,16 @@ def outdated(view: ProposalView, now: datetime) -> Verdict | None:
     return Fetch(Gather.PREVIEW) if not view.claimed and view.findings is None else None
 
 
+def unchecked(view: ProposalView, now: datetime) -> Verdict | None:
+    """Ask, right before the first claim, whether those who approved still may."""
+    if view.claimed or view.access is not None or not approval_of(view, now).required:
+        return None
+    return Fetch(Gather.ACCESS)
+
+
 GATES: tuple[Gate, ...] = (
     cancelled,
+    rejected,
     past_deadline,
     not_a_step,
     invalid,
@@ -191,6 +246,8 @@ GATES: tuple[Gate, ...] = (
     unseen,
     refused_by_preview,
     observe_only,
+    changed_since_shown,
+    unapproved,
     too_early,
     suspended,
     leave_lost,
@@ -198,12 +255,43 @@ GATES: tuple[Gate, ...] = (
     halted,
     policy_unsupported,
     outdated,
+    unchecked,
 )
 
 
 def first_refusal(view: ProposalView, now: datetime) -> Verdict | None:
     """The verdict of the first gate that has one; None = it may start."""
     return next((verdict for gate in GATES if (verdict := gate(view, now))), None)
+
+
+def approval_of(view: ProposalView, now: datetime) -> ApprovalState:
+    """Where its approval stands."""
+    metadata, spec, status = view.proposal.metadata, view.proposal.spec, view.proposal.status
+    request = Request(
+        kind=view.proposal.kind,
+        name=metadata.name,
+        uid=metadata.uid,
+        digest=status.digest,
+        actions=frozenset({spec.action}),
+        requester=spec.requested_by,
+        not_before=spec.not_before,
+    )
+    revoked = view.access.revoked if view.access else ()
+    return approval_state(request, view.votes, view.asked, status.approval, view.world.enforcement, now, revoked)
+
+
+def rejection_of(view: ProposalView, now: datetime) -> Vote | None:
+    """Who rejected it or its workflow."""
+    own = approval_of(view, now).rejection
+    if own or view.parent is None or not view.parent_votes:
+        return own
+    return workflow_approval(view.parent, view.parent_votes, ApprovalRule(), view.world.enforcement, now).rejection
+
+
+def canceller_of(view: ProposalView) -> str:
+    """Who cancelled it or its workflow."""
+    cancelled_object = view.proposal if view.proposal.spec.cancelled or view.parent is None else view.parent
+    return canceller(cancelled_object.metadata, view.world.enforcement)
 
 
 def idempotent(view: ProposalView) -> bool:
@@ -291,7 +379,7 @@ def _ended(view: ProposalView, otherwise: Finish) -> Finish:
             f"{otherwise.message}, while it is not known whether an earlier attempt took effect; look at the target"
         )
         return Finish(Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN, message, Transition.OUTCOME_UNKNOWN)
-    if otherwise.outcome is Outcome.CANCELLED and effect_made(attempts):
-        message = "cancelled after its effect was made; status.undo says what puts things back"
-        return Finish(Outcome.CANCELLED, Reason.EFFECT_MADE, message, Transition.CANCELLED)
+    if otherwise.outcome in (Outcome.CANCELLED, Outcome.REJECTED) and effect_made(attempts):
+        message = f"{otherwise.message} after its effect was made; status.undo says what puts things back"
+        return Finish(Outcome.CANCELLED, Reason.EFFECT_MADE, message, Transition.CANCELLED, otherwise.actor)
     return otherwise

@@ -34,29 +34,26 @@ class Moment:
     actor: str
 
 
-def proposed(status: S, spec: LifecycleSpec, moment: Moment) -> S:
-    """Notes who asked, once. The name is only what the object says: nothing proves it yet."""
+def proposed(status: S, spec: LifecycleSpec, requester: str, moment: Moment) -> S:
+    """Notes who asked, once."""
     if status.history:
         return status
-    named = spec.requested_by
-    actor = f"unverified:{named.username}" if named else UNKNOWN_ACTOR
-    return note(status, Transition.PROPOSED, spec.reason, actor=actor, at=moment.now)
+    return note(status, Transition.PROPOSED, spec.reason, actor=requester, at=moment.now)
 
 
 def in_order(status: S, moment: Moment) -> S:
     """Notes that nothing is wrong with the object."""
     status = note(status, Transition.VALIDATED, "in order", actor=moment.actor, at=moment.now)
-    conditions = [
-        (ConditionType.VALIDATED, "True", Reason.VALID, "in order"),
-        (ConditionType.APPROVED, "True", Reason.NOT_REQUIRED, "no policy asks for an approval"),
-    ]
-    return with_conditions(status, conditions, generation=moment.generation, now=moment.now)
+    condition = (ConditionType.VALIDATED, "True", Reason.VALID, "in order")
+    return with_conditions(status, [condition], generation=moment.generation, now=moment.now)
 
 
 def waiting(old: S, status: S, standing: Standing, moment: Moment) -> S:
     """The status while it waits. The same wait written twice is the same status."""
     if standing.phase is Phase.SCHEDULED and old.phase is not Phase.SCHEDULED:
         status = note(status, Transition.SCHEDULED, standing.message, actor=moment.actor, at=moment.now)
+    if standing.phase is Phase.AWAITING_APPROVAL and old.phase is not Phase.AWAITING_APPROVAL:
+        status = note(status, Transition.AWAITING_APPROVAL, standing.message, actor=moment.actor, at=moment.now)
     if standing.phase is Phase.BLOCKED and old.blocked != standing.blocked:
         status = note(status, Transition.BLOCKED, standing.message, actor=moment.actor, at=moment.now)
     return settle(status, standing, generation=moment.generation, now=moment.now)
@@ -71,12 +68,12 @@ def refused(status: S, finish: Finish, moment: Moment) -> S:
     if finish.transition is Transition.VALIDATION_FAILED:
         fault = (ConditionType.VALIDATED, "False", finish.reason, finish.message)
         status = with_conditions(status, [fault], generation=moment.generation, now=moment.now)
-    return _end(status, finish.outcome, finish.transition, finish.reason, finish.message, moment)
+    return _end(status, finish.outcome, finish.transition, finish.reason, finish.message, finish.actor, moment)
 
 
-def ended(status: S, outcome: Outcome, reason: Reason, message: str, moment: Moment) -> S:
-    """The end with its outcome."""
-    return _end(status, outcome, FINAL_TRANSITION[outcome], reason, message, moment)
+def ended(status: S, outcome: Outcome, reason: Reason, message: str, moment: Moment, *, actor: str | None = None) -> S:
+    """The end with its outcome. `actor`: who ended it, if it was not the operator."""
+    return _end(status, outcome, FINAL_TRANSITION[outcome], reason, message, actor, moment)
 
 
 def effective_mode(asked: Mode, allowed: Mode | None) -> Mode:
@@ -86,8 +83,15 @@ def effective_mode(asked: Mode, allowed: Mode | None) -> Mode:
     return Mode.EXECUTE if allowed is Mode.EXECUTE else Mode.OBSERVE
 
 
-def _end(status: S, outcome: Outcome, transition: Transition, reason: Reason, message: str, moment: Moment) -> S:
-    actor = UNKNOWN_ACTOR if reason is Reason.CANCELLED else moment.actor
-    status = note(status, transition, message, actor=actor, at=moment.now)
+def _end(
+    status: S,
+    outcome: Outcome,
+    transition: Transition,
+    reason: Reason,
+    message: str,
+    actor: str | None,
+    moment: Moment,
+) -> S:
+    status = note(status, transition, message, actor=actor or moment.actor, at=moment.now)
     standing = Standing(PHASE_OF[outcome], reason, message, outcome)
     return settle(status, standing, generation=moment.generation, now=moment.now)

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 from controller.api.base import unknown_fields
 from controller.api.names import Mode, Risk
-from controller.api.policy import ActionPolicy, PolicySpec, TargetRule
+from controller.api.policy import ActionPolicy, ApprovalRule, PolicySpec, TargetRule
 from controller.core.ports import Egress, Network
 
 
@@ -33,6 +33,8 @@ class EffectivePolicy:
     unsupported: tuple[str, str] | None = None
     """Policy and path of a field that this operator does not carry out."""
     egress: Egress = field(default_factory=Egress)
+    approvals: tuple[tuple[str, ApprovalRule], ...] = ()
+    """What each policy, by name, says of approvals."""
 
 
 def effective(policies: Sequence[ActionPolicy], subject: PolicySubject) -> EffectivePolicy:
@@ -51,6 +53,7 @@ def effective(policies: Sequence[ActionPolicy], subject: PolicySubject) -> Effec
             None,
         ),
         egress=_egress(matching),
+        approvals=tuple((policy.metadata.name, policy.spec.approval) for policy in matching if policy.spec.approval),
     )
 
 
@@ -71,7 +74,7 @@ def unsupported_fields(spec: PolicySpec) -> Iterator[str]:
     yield from unknown_fields(spec, "spec")
     if spec.match.requesters is not None:
         yield "spec.match.requesters"
-    for name in ("approval", "kinds", "limits", "protect", "windows", "freezes"):
+    for name in ("kinds", "limits", "protect", "windows", "freezes"):
         if getattr(spec, name):
             yield f"spec.{name}"
     if spec.dynamic_targets is TargetRule.ALLOW:

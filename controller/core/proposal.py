@@ -2,33 +2,34 @@
 
 from datetime import datetime, timedelta
 
-from controller.api.common import Change, Preview
-from controller.api.names import Phase, Reason, Transition
+from controller.api.names import Mode, Phase, Reason, Transition
 from controller.api.proposal import Attempt, ProposalStatus
+from controller.core.actors import requester
+from controller.core.approval_state import void, with_approval
 from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.attempts import claim, replace_last
 from controller.core.conclude import conclude, moment
 from controller.core.decision import Act, Decision, Work
-from controller.core.digest import canonical, digest, sha256
+from controller.core.digest import digest, sha256
 from controller.core.gates import (
+    approval_of,
     cancelled,
     end_of,
     first_refusal,
     halted,
     idempotent,
     next_deadline,
+    rejection_of,
     suspended,
 )
 from controller.core.lifecycle import blocked, effective_mode, in_order, proposed, refused, waiting
 from controller.core.ports import PreviewResult
 from controller.core.request import acts_as, proposal_request
-from controller.core.status import Standing, bounded, note, settle
-from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone
+from controller.core.shown import preview_status
+from controller.core.status import Standing, note, settle
+from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone, Renew
 from controller.core.view import Chance, ProposalView, TypeEntry
 
-MAX_CHANGES = 64
-MAX_WARNINGS = 16
-MAX_VALUE_BYTES = 1024
 CLAIM_AGAIN = timedelta(seconds=15)
 
 
@@ -54,6 +55,8 @@ def stop_running(view: ProposalView, now: datetime) -> Stop | None:
     """Why the attempt under way must be asked to stop, if it must. A running attempt's own deadline is its runner's."""
     if cancelled(view, now):
         return Stop.CANCELLED
+    if rejection_of(view, now):
+        return Stop.REJECTED
     return Stop.HALTED if halted(view, now) else None
 
 
@@ -96,6 +99,8 @@ def _before_claim(view: ProposalView, now: datetime, chance: Chance) -> Decision
             return Decision(gather=what)
         case Postpone(until):
             return Decision(wake_at=until)
+        case Renew() as renew:
+            return Decision(_renewed(view, renew, now), wake_at=now)
         case Finish() as finish:
             seen = _proposed(view, now) if finish.transition is Transition.VALIDATION_FAILED else _seen(view, now)
             return Decision(refused(seen, finish, moment(view, now)))
@@ -152,19 +157,33 @@ def _wait(view: ProposalView, standing: Standing, now: datetime) -> ProposalStat
 
 
 def _proposed(view: ProposalView, now: datetime) -> ProposalStatus:
-    return proposed(view.proposal.status, view.proposal.spec, moment(view, now))
+    spec, metadata = view.proposal.spec, view.proposal.metadata
+    who = requester(spec.requested_by, metadata, view.world.enforcement)
+    return proposed(view.proposal.status, spec, who, moment(view, now))
 
 
 def _seen(view: ProposalView, now: datetime) -> ProposalStatus:
-    """The status with what was found out about the proposal so far: Proposed, Validated, preview, digests."""
+    """The status with what was found out about the proposal so far: Proposed, Validated, preview, digests, approval."""
     status = _proposed(view, now)
-    entry = view.type
-    findings = view.findings
-    if view.claimed or entry is None or findings is None or findings.preview is None:
+    if view.claimed:
         return status
+    asked = approval_of(view, now)
     first = status.digest is None
-    status = _with_preview(view, status, entry, findings.preview, now)
-    return in_order(status, moment(view, now)) if first else status
+    if view.type and view.findings and view.findings.preview and (first or not asked.required):
+        status = _with_preview(view, status, view.type, view.findings.preview, now)
+        if first:
+            status = in_order(status, moment(view, now))
+    if status.digest is None or status.mode is not Mode.EXECUTE:
+        return status
+    return with_approval(status, asked, generation=view.proposal.metadata.generation, now=now)
+
+
+def _renewed(view: ProposalView, renew: Renew, now: datetime) -> ProposalStatus:
+    """The status after what was shown is not what would run: shown anew, the votes so far void."""
+    if view.type is None or view.findings is None or view.findings.preview is None:
+        raise AssertionError("a gate asks for a new look without a preview to show")
+    status = _with_preview(view, view.proposal.status, view.type, view.findings.preview, now)
+    return void(status, renew.reason, renew.message, moment(view, now))
 
 
 def _with_preview(
@@ -182,22 +201,6 @@ def _with_preview(
             "runner": acts_as(view, entry),
             "undo": result.undo,
         }
-    )
-
-
-def _small(change: Change) -> Change:
-    """The change with values that are too long to keep told by their digest: drift still shows."""
-    values = {"before": change.before, "after": change.after}
-    long = {name: sha256(value) for name, value in values.items() if len(canonical(value)) > MAX_VALUE_BYTES}
-    return change.model_copy(update=long) if long else change
-
-
-def preview_status(result: PreviewResult, now: datetime) -> Preview:
-    return Preview(
-        summary=bounded(result.summary),
-        changes=tuple(_small(change) for change in result.changes[:MAX_CHANGES]),
-        warnings=tuple(bounded(warning) for warning in result.warnings[:MAX_WARNINGS]),
-        computed_at=now,
     )
 
 

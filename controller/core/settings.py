@@ -11,5 +11,7 @@ class Settings:
     default_timeout_seconds: int = 300
     owner: str = "operator"
     """Names this process start in the attempts that it claims."""
+    approval_mode: bool = False
+    """Whether everything needs at least one approval, whatever policies say."""
     actor: str = "action-operator"
     """Who the history names for what the operator does by itself."""

@@ -22,6 +22,8 @@ class Finish:
     reason: Reason
     message: str
     transition: Transition
+    actor: str | None = None
+    """Who ended it, if it was not the operator."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +60,21 @@ class Postpone:
 
 
 @dataclass(frozen=True)
+class Renew:
+    """What was shown to those who vote is not what would run any more: show it anew, votes so far are void."""
+
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True)
 class Fetch:
     """Decide again with this gathered."""
 
     what: Gather
 
 
-Verdict = Finish | Hold | Block | Postpone | Fetch
+Verdict = Finish | Hold | Block | Postpone | Renew | Fetch
 
 
 def refusal(faults: list[Fault], grace_end: datetime, now: datetime) -> Finish | Postpone | None:

@@ -8,13 +8,17 @@ from typing import Protocol
 from uuid import UUID
 
 from controller.api.actiontype import ActionType
+from controller.api.approval import ActionApproval
 from controller.api.base import unknown_fields
 from controller.api.common import RetryConfig
 from controller.api.names import Reason
 from controller.api.policy import ActionPolicy
 from controller.api.proposal import ActionProposal, Attempt, LifecycleSpec
 from controller.api.workflow import ActionWorkflow, Step
+from controller.core.actors import NOT_LOOKED
+from controller.core.approvals import ApprovalRule, asked_by, together
 from controller.core.attempt_report import Report
+from controller.core.enforcement import Enforcement
 from controller.core.parameters import ParameterSchema
 from controller.core.policy import EffectivePolicy, PolicySubject, effective
 from controller.core.ports import Json, PreviewResult
@@ -95,6 +99,16 @@ class Findings:
 
 
 @dataclass(frozen=True)
+class Access:
+    """What the API server's access reviews said, just now."""
+
+    revoked: frozenset[str] = frozenset()
+    """Users who voted and may not approve any more."""
+    missing: tuple[str, ...] = ()
+    """What the requester may not do, in words."""
+
+
+@dataclass(frozen=True)
 class World:
     """What every decision shares."""
 
@@ -102,6 +116,7 @@ class World:
     policies: Sequence[ActionPolicy]
     namespace_labels: Mapping[str, str]
     settings: Settings
+    enforcement: Enforcement = NOT_LOOKED
     _merged: dict[tuple[str, str], EffectivePolicy] = field(default_factory=dict, init=False, repr=False, compare=False)
     """What `policy_for` has worked out: many decisions share one world."""
 
@@ -125,7 +140,13 @@ class ProposalView:
     world: World
     parent: ActionWorkflow | None = None
     """The workflow whose step it claims to be, if that is live."""
+    votes: Sequence[ActionApproval] = ()
+    """The votes about it, as far as they are known."""
+    parent_votes: Sequence[ActionApproval] = ()
+    """Those about its workflow."""
     findings: Findings | None = None
+    """Gathered for this decision."""
+    access: Access | None = None
     """Gathered for this decision."""
     running: bool = False
     """Whether this process runs the open attempt."""
@@ -137,6 +158,14 @@ class ProposalView:
     @cached_property
     def policy(self) -> EffectivePolicy:
         return self.world.policy_for(self.proposal.metadata.namespace or "", self.proposal.spec.action)
+
+    @cached_property
+    def asked(self) -> ApprovalRule:
+        """What policies ask for now. The approval of a workflow covers its steps."""
+        if self.parent is not None:
+            return ApprovalRule()
+        requester = self.proposal.spec.requested_by
+        return asked_by(self.policy.approvals, requester, always=self.world.settings.approval_mode)
 
     @property
     def type(self) -> TypeEntry | None:
@@ -192,8 +221,20 @@ class WorkflowView:
     world: World
     children: Mapping[str, "Child"]
     """By proposal name; a child that was looked for and not found is there as `Child(None, ...)`."""
+    votes: Sequence[ActionApproval] = ()
+    """The votes about it, as far as they are known."""
     findings: Mapping[str, Findings] | None = None
     """Gathered for this decision, by step name."""
+    access: Access | None = None
+    """Gathered for this decision."""
+
+    @cached_property
+    def asked(self) -> ApprovalRule:
+        """What policies ask for now, for all its steps together."""
+        spec, always = self.workflow.spec, self.world.settings.approval_mode
+        actions = {step.action: step for step in spec.steps}
+        rules = (self.policy_of(step).approvals for step in actions.values())
+        return together([asked_by(rule, spec.requested_by, always=always) for rule in rules])
 
     def policy_of(self, step: Step) -> EffectivePolicy:
         return self.world.policy_for(self.workflow.metadata.namespace or "", step.action)

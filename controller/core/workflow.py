@@ -4,21 +4,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from controller.api.common import Change
 from controller.api.names import Mode, Outcome, Phase, Reason, StepOutcome, Transition
 from controller.api.workflow import OnFailure, Order, Step, StepStatus, WorkflowStatus
+from controller.core.actors import canceller, requester
+from controller.core.approval_state import void, with_approval
 from controller.core.decision import Decision, Gather, NewStep
 from controller.core.digest import digest, sha256
 from controller.core.graph import predecessors
 from controller.core.lifecycle import Moment, blocked, effective_mode, ended, in_order, proposed, refused, waiting
-from controller.core.ports import PreviewResult
-from controller.core.proposal import preview_status
 from controller.core.request import workflow_request
+from controller.core.shown import preview_status
 from controller.core.status import Standing, note
 from controller.core.steps import by_name, is_ours, mirrored, new_step, proposal_name, started, succeeded
-from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone
+from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone, Renew
 from controller.core.view import WorkflowView
-from controller.core.workflow_gates import STEP_GATES, end_of, first_refusal, next_deadline, validated, without_leave
+from controller.core.workflow_gates import (
+    STEP_GATES,
+    approval_of,
+    combined_preview,
+    end_of,
+    first_refusal,
+    next_deadline,
+    validated,
+    without_leave,
+)
 
 MAX_NAMES_TOLD = 10
 
@@ -37,6 +46,9 @@ def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
             return Decision(gather=what)
         case Postpone(until):
             return Decision(wake_at=until)
+        case Renew(reason, message):
+            anew = _with_preview(view, status, now)
+            return Decision(void(anew, reason, message, _moment(view, now)), wake_at=now)
         case Finish() as finish:
             seen = _proposed(view, now) if finish.transition is Transition.VALIDATION_FAILED else _seen(view, now)
             return Decision(refused(seen, finish, _moment(view, now)))
@@ -107,6 +119,8 @@ def _skip(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> t
 def _why_nothing_new(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> str | None:
     if view.workflow.spec.cancelled:
         return "the workflow was cancelled"
+    if vote := approval_of(view, now).rejection:
+        return f"the workflow was rejected by {vote.username}"
     if now >= end_of(view.workflow):
         return "the workflow's activeDeadlineSeconds is over"
     failed = [step.name for step in steps if step.outcome and not succeeded(step)]
@@ -192,13 +206,16 @@ def _end(view: WorkflowView, status: WorkflowStatus, now: datetime) -> WorkflowS
     unknown = [step for step in steps if step.outcome is StepOutcome.UNKNOWN]
     failed = [step for step in steps if not succeeded(step) and step.outcome is not StepOutcome.SKIPPED]
     missing = [step for step in steps if not succeeded(step)]
+    rejected_by, actor = approval_of(view, now).rejection, None
     if unknown:
         message = f"it is not known what became of {_names(unknown)}: {unknown[0].message}"
         outcome, reason = Outcome.UNKNOWN, Reason.STEP_UNKNOWN
     elif not missing:
         outcome, reason, message = Outcome.SUCCEEDED, Reason.SUCCEEDED, f"all {len(steps)} steps succeeded"
-    elif view.workflow.spec.cancelled:
-        message = f"cancelled; {len(steps) - len(missing)} of {len(steps)} steps had succeeded"
+    elif view.workflow.spec.cancelled or rejected_by:
+        actor = rejected_by.username if rejected_by else canceller(view.workflow.metadata, view.world.enforcement)
+        what = "rejected" if rejected_by else "cancelled"
+        message = f"{what}; {len(steps) - len(missing)} of {len(steps)} steps had succeeded"
         outcome, reason = Outcome.CANCELLED, Reason.CANCELLED
     elif now >= end_of(view.workflow):
         message = f"not finished within activeDeadlineSeconds ({view.workflow.spec.active_deadline_seconds} s)"
@@ -206,7 +223,7 @@ def _end(view: WorkflowView, status: WorkflowStatus, now: datetime) -> WorkflowS
     else:
         message = f"{_names(failed)} did not succeed: {failed[0].message}"
         outcome, reason = Outcome.FAILED, Reason.STEP_FAILED
-    return ended(status, outcome, reason, message, _moment(view, now))
+    return ended(status, outcome, reason, message, _moment(view, now), actor=actor)
 
 
 def _wait(view: WorkflowView, standing: Standing, now: datetime) -> WorkflowStatus:
@@ -214,20 +231,31 @@ def _wait(view: WorkflowView, standing: Standing, now: datetime) -> WorkflowStat
 
 
 def _proposed(view: WorkflowView, now: datetime) -> WorkflowStatus:
-    return proposed(view.workflow.status, view.workflow.spec, _moment(view, now))
+    spec, metadata = view.workflow.spec, view.workflow.metadata
+    who = requester(spec.requested_by, metadata, view.world.enforcement)
+    return proposed(view.workflow.status, spec, who, _moment(view, now))
 
 
 def _seen(view: WorkflowView, now: datetime) -> WorkflowStatus:
-    """The status with what was found out before the first step: Proposed, Validated, preview, digests."""
+    """The status with what was found out before the first step: Proposed, Validated, preview, digests, approval."""
     status = _proposed(view, now)
-    if validated(view) or view.findings is None or any(found.unavailable for found in view.findings.values()):
+    if any(map(started, status.steps)):
         return status
+    if not validated(view) and view.findings is not None:
+        if any(found.unavailable for found in view.findings.values()):
+            return status
+        status = in_order(_with_preview(view, status, now), _moment(view, now))
+    if status.digest is None or status.mode is not Mode.EXECUTE:
+        return status
+    return with_approval(status, approval_of(view, now), generation=view.workflow.metadata.generation, now=now)
+
+
+def _with_preview(view: WorkflowView, status: WorkflowStatus, now: datetime) -> WorkflowStatus:
     spec, types = view.workflow.spec, view.world.catalogue.types
-    actions = {step.action for step in spec.steps}
     request = sha256(workflow_request(view))
-    preview = preview_status(_combined_preview(view), now)
-    risks = [types[action].type.spec.risk for action in actions if action in types]
-    status = status.model_copy(
+    preview = preview_status(combined_preview(view), now)
+    risks = [types[step.action].type.spec.risk for step in spec.steps if step.action in types]
+    return status.model_copy(
         update={
             "preview": preview,
             "request_digest": request,
@@ -236,20 +264,6 @@ def _seen(view: WorkflowView, now: datetime) -> WorkflowStatus:
             "mode": effective_mode(spec.mode, Mode.OBSERVE if without_leave(view) else Mode.EXECUTE),
         }
     )
-    return in_order(status, _moment(view, now))
-
-
-def _combined_preview(view: WorkflowView) -> PreviewResult:
-    changes: list[Change] = []
-    warnings: list[str] = []
-    for name, found in (view.findings or {}).items():
-        if found.preview:
-            changes += found.preview.changes
-            warnings += [f"{name}: {warning}" for warning in found.preview.warnings]
-        if found.fault:
-            warnings.append(f"{name}: no preview as things are now: {found.fault.message}")
-    count = len(view.workflow.spec.steps)
-    return PreviewResult(f"{count} steps, {len(changes)} changes", tuple(changes), tuple(warnings))
 
 
 def _moment(view: WorkflowView, now: datetime) -> Moment:

@@ -3,18 +3,26 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 
+from controller.api.common import Change
 from controller.api.names import Mode, Outcome, Phase, Reason, Transition
-from controller.api.workflow import ActionWorkflow, OnFailure, Step
+from controller.api.policy import DriftRule
+from controller.api.workflow import ActionWorkflow
+from controller.core.actors import canceller, proven
+from controller.core.approval_state import ApprovalState, rejection, unapproved_yet, workflow_approval
 from controller.core.decision import Gather
-from controller.core.graph import graph_faults, step_path
+from controller.core.digest import digest, sha256
+from controller.core.graph import step_path
 from controller.core.policy import EffectivePolicy
-from controller.core.validation import action_faults, check_faults, executor_name, field_faults, not_supported
+from controller.core.ports import PreviewResult
+from controller.core.request import workflow_request
+from controller.core.shown import drift, shown_changes
 from controller.core.verdicts import (
     Block,
     Fetch,
     Finish,
     Hold,
     Postpone,
+    Renew,
     Verdict,
     faults_block,
     halt_block,
@@ -23,7 +31,8 @@ from controller.core.verdicts import (
     policy_block,
     refusal,
 )
-from controller.core.view import Fault, WorkflowView, deadline, due_from, retry_config
+from controller.core.view import Fault, WorkflowView, deadline, due_from
+from controller.core.workflow_validation import step_faults, workflow_faults
 
 # What the dry run says about a later step may change by the steps before it; these faults do not.
 _FINAL_PREVIEW_FAULTS = frozenset({Reason.RUNNER_MISSING, Reason.RIGHT_MISSING})
@@ -35,7 +44,14 @@ def cancelled(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse to start what a person has cancelled."""
     if not view.workflow.spec.cancelled:
         return None
-    return Finish(Outcome.CANCELLED, Reason.CANCELLED, "cancelled before its first step", Transition.CANCELLED)
+    who = canceller(view.workflow.metadata, view.world.enforcement)
+    return Finish(Outcome.CANCELLED, Reason.CANCELLED, "cancelled before its first step", Transition.CANCELLED, who)
+
+
+def rejected(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Refuse to start what somebody has rejected."""
+    vote = approval_of(view, now).rejection
+    return rejection(vote) if vote else None
 
 
 def past_deadline(view: WorkflowView, now: datetime) -> Verdict | None:
@@ -54,6 +70,20 @@ def past_deadline(view: WorkflowView, now: datetime) -> Verdict | None:
 def invalid(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse a workflow with any fault in any step, all of them named, before step one."""
     return None if validated(view) else refusal(list(workflow_faults(view)), grace_end(view), now)
+
+
+def unasked(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Ask whether the requester may propose these actions and use this runner; for proposals admission asks."""
+    if validated(view) or view.access is not None or not proven(view.workflow.metadata, view.world.enforcement):
+        return None
+    return Fetch(Gather.ACCESS)
+
+
+def not_permitted(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Refuse what the requester may not ask for."""
+    missing = view.access.missing if view.access and not validated(view) else ()
+    faults = [Fault(Reason.NOT_PERMITTED, message, missing=True) for message in missing]
+    return refusal(faults, grace_end(view), now)
 
 
 def unseen(view: WorkflowView, now: datetime) -> Verdict | None:
@@ -86,6 +116,27 @@ def observe_only(view: WorkflowView, now: datetime) -> Verdict | None:
     return Finish(
         Outcome.OBSERVED, Reason.OBSERVE_ONLY, f"nothing was changed: {no_leave(policy)}", Transition.OBSERVED
     )
+
+
+def changed_since_shown(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Refuse to start on approvals of something else: other types, runners or targets than were shown."""
+    status, asked = view.workflow.status, approval_of(view, now)
+    if status.digest is None or not asked.required or next(workflow_faults(view), None):
+        return None
+    request = sha256(workflow_request(view))
+    if view.findings is None:
+        return Fetch(Gather.PREVIEW) if request != status.request_digest else None
+    if request != status.request_digest:
+        return Renew(Reason.DIGEST_CHANGED, "its types, runners, timeouts or retries are others than were shown")
+    changes = shown_changes(combined_preview(view))
+    if digest(request, changes) != status.digest and asked.rule.on_drift is DriftRule.REAPPROVE:
+        return Renew(Reason.DRIFTED, drift(status.preview.changes if status.preview else (), changes))
+    return None
+
+
+def unapproved(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Refuse to start before enough people have approved exactly this; it covers every step."""
+    return unapproved_yet(approval_of(view, now), now)
 
 
 def too_early(view: WorkflowView, now: datetime) -> Verdict | None:
@@ -121,62 +172,59 @@ def policy_unsupported(view: WorkflowView, now: datetime) -> Block | None:
     return next((block for policy in policies(view) if (block := policy_block(policy))), None)
 
 
+def outdated(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Ask for a fresh preview right before the first step of what was approved."""
+    return Fetch(Gather.PREVIEW) if view.findings is None and approval_of(view, now).required else None
+
+
+def unchecked(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Ask, right before the first step, whether those who approved still may."""
+    return Fetch(Gather.ACCESS) if view.access is None and approval_of(view, now).required else None
+
+
 GATES: tuple[Gate, ...] = (
     cancelled,
+    rejected,
     past_deadline,
     invalid,
+    unasked,
+    not_permitted,
     unseen,
     refused_by_preview,
     observe_only,
+    changed_since_shown,
+    unapproved,
     too_early,
     suspended,
     leave_lost,
     halted,
     policy_unsupported,
+    outdated,
+    unchecked,
 )
 
 STEP_GATES = (suspended, halted, policy_unsupported)
 """Asked again before each later step. What holds back one step alone is for the gates of its own proposal."""
 
 
-def workflow_faults(view: WorkflowView) -> Iterator[Fault]:
-    """Everything wrong with the workflow: fields, graph, and every step's action and parameters."""
-    spec = view.workflow.spec
-    yield from field_faults(spec)
-    for name, used in (("finally", spec.finally_), ("parameters", spec.parameters)):
-        if used:
-            yield not_supported(f"spec.{name}")
-    if spec.on_failure is OnFailure.ROLLBACK:
-        yield not_supported("spec.onFailure: Rollback")
-    yield from graph_faults(spec)
-    for step in spec.steps:
-        yield from step_faults(view, step)
+def approval_of(view: WorkflowView, now: datetime) -> ApprovalState:
+    """Where its approval stands."""
+    revoked = view.access.revoked if view.access else ()
+    return workflow_approval(view.workflow, view.votes, view.asked, view.world.enforcement, now, revoked)
 
 
-def step_faults(view: WorkflowView, step: Step) -> Iterator[Fault]:
-    """Everything wrong with one step."""
-    path = step_path(step.name)
-    for name in ("when", "computed", "undo"):
-        if getattr(step, name):
-            yield not_supported(f"{path}.{name}")
-    yield from check_faults(path, step.preconditions, step.verify)
-    faults = action_faults(view.world.catalogue, step.action, step.parameters, path)
-    yield from faults
-    entry = view.world.catalogue.types.get(step.action)
-    if faults or entry is None:
-        return
-    try:
-        retry_config(entry, *(retry.wire() for retry in (view.workflow.spec.retry, step.retry) if retry))
-    except ValueError as error:
-        yield Fault(Reason.INVALID_SPEC, f"{path}.retry: {error}")
-    traits = view.world.catalogue.built_ins.traits(executor_name(entry), step.parameters)
-    policy = view.policy_of(step)
-    if traits.needs_runner and view.runner_of(step) is None:
-        message = policy.conflict or (
-            "touches the API server and needs a ServiceAccount to act as; name one in spec.serviceAccountName "
-            "or in an ActionPolicy"
-        )
-        yield Fault(Reason.RUNNER_MISSING, f"{path}: {message}", missing=True)
+def combined_preview(view: WorkflowView) -> PreviewResult:
+    """What its steps would change, each as things are now."""
+    changes: list[Change] = []
+    warnings: list[str] = []
+    for name, found in (view.findings or {}).items():
+        if found.preview:
+            changes += found.preview.changes
+            warnings += [f"{name}: {warning}" for warning in found.preview.warnings]
+        if found.fault:
+            warnings.append(f"{name}: no preview as things are now: {found.fault.message}")
+    count = len(view.workflow.spec.steps)
+    return PreviewResult(f"{count} steps, {len(changes)} changes", tuple(changes), tuple(warnings))
 
 
 def policies(view: WorkflowView) -> Iterator[EffectivePolicy]:

@@ -128,6 +128,11 @@ class Api:
         path = paths.item(resource, namespace, name, subresource) if name else paths.collection(resource, namespace)
         return await self._ask(asked, "POST", path + _write(dry_run), _SEND, body)
 
+    async def review(self, resource: Resource, body: Json) -> Json:
+        """Asks by POST, as access reviews do: nothing is changed, so it is repeated like a read."""
+        asked = Asked("create", resource, None)
+        return await self._read(partial(self._ask, asked, "POST", paths.collection(resource, None), _SEND, body))
+
     async def patch(
         self,
         resource: Resource,

@@ -1,6 +1,7 @@
 """What operator, programs and command line read and write, as resources of the API server."""
 
 from controller.api.actiontype import ActionType
+from controller.api.approval import ActionApproval
 from controller.api.base import GROUP, VERSION
 from controller.api.policy import ActionPolicy
 from controller.api.proposal import ActionProposal
@@ -16,6 +17,7 @@ def resource(info: KindInfo) -> Resource:
 
 PROPOSALS = resource(ActionProposal.INFO)
 WORKFLOWS = resource(ActionWorkflow.INFO)
+APPROVALS = resource(ActionApproval.INFO)
 TYPES = resource(ActionType.INFO)
 POLICIES = resource(ActionPolicy.INFO)
 
@@ -23,6 +25,7 @@ NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 EVENTS = Resource("events.k8s.io", "v1", "events", "Event")
 LEASES = Resource("coordination.k8s.io", "v1", "leases", "Lease")
+ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews", "SubjectAccessReview", namespaced=False)
 SELF_REVIEWS = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", namespaced=False)
 
 LIVE = "status.outcome="

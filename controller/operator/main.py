@@ -54,6 +54,12 @@ def run(
     drain_seconds: Annotated[
         float, typer.Option(min=0, help="How long running attempts may take to end at shutdown.")
     ] = 20.0,
+    approval_mode: Annotated[
+        bool,
+        typer.Option(
+            envvar="OPERATOR_APPROVAL_MODE", help="Everything needs at least one approval, whatever policies say."
+        ),
+    ] = False,
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
 ) -> None:
     """Run the operator until it is stopped (SIGTERM, Ctrl-C). The audit log goes to standard output."""
@@ -70,6 +76,7 @@ def run(
             lease_seconds=lease_seconds,
             grace_seconds=grace_seconds,
             drain_seconds=drain_seconds,
+            approval_mode=approval_mode,
         )
         address = _address(metrics_address) if metrics_address else None
         asyncio.run(serve(Login(kubeconfig, context), chosen, metrics_address=address, liveness=liveness))

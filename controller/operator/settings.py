@@ -22,14 +22,13 @@ def options(
     lease_seconds: float,
     grace_seconds: float,
     drain_seconds: float,
+    approval_mode: bool,
 ) -> Options:
     """The options of a run. Raises ValueError where they contradict each other."""
-    if os.environ.get("OPERATOR_APPROVAL_MODE", "false").lower() not in ("", "false", "0"):
-        raise ValueError("OPERATOR_APPROVAL_MODE: approvals are not carried out by this version; unset it")
     process = uuid.uuid4().hex[:8]
     holder = identity or f"{socket.gethostname()}-{process}"
     return Options(
-        settings=Settings(grace_seconds=grace_seconds, owner=f"{holder}/{process}"),
+        settings=Settings(grace_seconds=grace_seconds, owner=f"{holder}/{process}", approval_mode=approval_mode),
         identity=holder,
         namespace=namespace,
         lease_namespace=lease_namespace or namespace or own_namespace() or DEFAULT_LEASE_NAMESPACE,

@@ -10,17 +10,20 @@ from uuid import UUID
 from controller.actions.registry import built_ins
 from controller.core.settings import Settings
 from controller.core.view import Chance
+from controller.kube.admission import read_enforcement
 from controller.kube.api import Api
 from controller.kube.events import EventWriter
 from controller.kube.lease import Lease, Timing
 from controller.kube.login import Login
 from controller.kube.resources import POLICIES
 from controller.kube.session import Session
+from controller.runtime.access import AccessReviews
 from controller.runtime.attempts import AttemptRunner
 from controller.runtime.audit import AuditLog
 from controller.runtime.clock import utc_now
 from controller.runtime.declarations import Declarations
 from controller.runtime.declared import DeclaredReconciler
+from controller.runtime.enforcing import Enforcing
 from controller.runtime.engine import Engine, Parts
 from controller.runtime.intake import Intake
 from controller.runtime.metrics import Metrics
@@ -33,6 +36,7 @@ from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
 from controller.runtime.store import Key, Store
 from controller.runtime.views import Views
+from controller.runtime.votes import Votes
 from controller.runtime.worker import Worker
 from controller.runtime.workflows import WorkflowReconciler
 
@@ -88,11 +92,17 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
         ):
             recorder = Recorder(api, events, audit, metrics)
             reach = RealReach(api)
-            views = Views(store, declarations)
+            votes = Votes()
+            views = Views(store, votes, declarations)
+            enforcing = Enforcing(lambda: read_enforcement(api), declarations, lambda: intake.enqueue_living())
+            reviews = AccessReviews(api, enforcing)
             previews = Previews(api, registry, reach)
             attempts = AttemptRunner(utc_now, lambda owner: intake.attempt_ended(owner))
             proposals = ProposalReconciler(
+                api=api,
                 views=views,
+                votes=votes,
+                reviews=reviews,
                 recorder=recorder,
                 previews=previews,
                 attempts=attempts,
@@ -103,7 +113,13 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 chance=lambda: Chance(chance.random(), UUID(int=chance.getrandbits(128), version=4)),
             )
             workflows = WorkflowReconciler(
-                api=api, views=views, store=store, recorder=recorder, previews=previews, clock=utc_now
+                api=api,
+                views=views,
+                store=store,
+                recorder=recorder,
+                previews=previews,
+                reviews=reviews,
+                clock=utc_now,
             )
             declared = DeclaredReconciler(
                 api=api, declarations=declarations, built_ins=registry, events=events, audit=audit, clock=utc_now
@@ -111,6 +127,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
             reaper = Reaper(api, utc_now, options.namespace)
             intake = Intake(
                 store=store,
+                votes=votes,
                 queue=queue,
                 declarations=declarations,
                 proposals=proposals,
@@ -141,6 +158,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                     queue=queue,
                     intake=intake,
                     worker=worker,
+                    enforcing=enforcing,
                     attempts=attempts,
                     reaper=reaper,
                     metrics=metrics,

@@ -181,7 +181,7 @@ class AttemptRun:
 
     async def _stopped(self, stop: Stop) -> Report:
         assignment = self.assignment
-        if assignment.known_done and stop is Stop.CANCELLED:
+        if assignment.known_done and stop.by_people:
             try:
                 async with asyncio.timeout(STOP_SECONDS):
                     await assignment.executor.stop(assignment.request, assignment.operation)

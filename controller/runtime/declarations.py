@@ -7,7 +7,9 @@ from pydantic import ValidationError
 
 from controller.api.actiontype import ActionType
 from controller.api.policy import ActionPolicy
+from controller.core.actors import NOT_LOOKED
 from controller.core.digest import type_digest
+from controller.core.enforcement import Enforcement
 from controller.core.ports import Json
 from controller.core.settings import Settings
 from controller.core.view import BuiltIns, Catalogue, TypeEntry, World
@@ -30,6 +32,7 @@ class Declarations:
         """uid and resource version of each declaration, by kind and name: an older one never replaces a newer."""
         self.unreadable: dict[str, str] = {}
         """Policies that cannot be read, and why."""
+        self._enforcement = NOT_LOOKED
 
     @property
     def types(self) -> Mapping[str, TypeEntry]:
@@ -38,6 +41,16 @@ class Declarations:
     @property
     def policies(self) -> Mapping[str, ActionPolicy]:
         return self._policies
+
+    @property
+    def enforcement(self) -> Enforcement:
+        """Whether the API server proves who asks and who votes."""
+        return self._enforcement
+
+    @enforcement.setter
+    def enforcement(self, found: Enforcement) -> None:
+        self._enforcement = found
+        self._worlds.clear()
 
     def knows_namespace(self, name: str) -> bool:
         """Whether its labels are known: without them no policy can be said not to match."""
@@ -127,6 +140,7 @@ class Declarations:
                 policies=tuple(self._policies.values()),
                 namespace_labels=self._namespaces.get(namespace, {}),
                 settings=self._settings,
+                enforcement=self._enforcement,
             )
         return world
 

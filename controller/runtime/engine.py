@@ -16,8 +16,9 @@ from controller.core.errors import ActionError
 from controller.core.ports import Resource
 from controller.kube.api import Api
 from controller.kube.lease import Lease
-from controller.kube.resources import DECLARED, LIVE, LIVING
+from controller.kube.resources import APPROVALS, DECLARED, LIVE, LIVING
 from controller.runtime.attempts import AttemptRunner
+from controller.runtime.enforcing import Enforcing
 from controller.runtime.intake import Intake, key_of
 from controller.runtime.metrics import Metrics
 from controller.runtime.outage import Outage
@@ -44,6 +45,7 @@ class Parts:
     queue: DelayQueue[Key]
     intake: Intake
     worker: Worker
+    enforcing: Enforcing
     attempts: AttemptRunner
     reaper: Reaper
     metrics: Metrics
@@ -104,6 +106,7 @@ class Engine:
             group.create_task(self._sweep_forever(), name="sweep")
             group.create_task(self._list_declared_forever(), name="declared")
             group.create_task(self._parts.reaper.run(), name="reaper")
+            group.create_task(self._parts.enforcing.run(), name="enforcing")
 
     async def _work(self) -> None:
         parts = self._parts
@@ -131,6 +134,7 @@ class Engine:
         while True:
             try:
                 await self._list_all()
+                await self._parts.enforcing.refresh()
             except ActionError as error:
                 self._parts.outage.suspected(error)
                 await asyncio.sleep(LIST_AGAIN_SECONDS)
@@ -141,6 +145,7 @@ class Engine:
     async def _list_all(self) -> None:
         """Everything, whole; declarations first."""
         await self._list_declared()
+        await self._list(APPROVALS, self._parts.namespace, "")
         for resource in LIVING:
             await self._list(resource, self._parts.namespace, LIVE)
 
@@ -173,6 +178,7 @@ class Engine:
             try:
                 await self._parts.reaper.sweep()
                 await self._sweep()
+                await self._list(APPROVALS, self._parts.namespace, "")
             except ActionError as error:
                 self._parts.outage.suspected(error)
             await asyncio.sleep(SWEEP_SECONDS * (0.9 + 0.2 * random.random()))  # noqa: S311  spreads load, no secret

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from controller.core.ports import Json
-from controller.kube.resources import DECLARED, LIVING, NAMESPACES, PROPOSALS, TYPES, WORKFLOWS
+from controller.kube.resources import APPROVALS, DECLARED, LIVING, NAMESPACES, PROPOSALS, TYPES, WORKFLOWS
 from controller.runtime.attempts import Owner
 from controller.runtime.declarations import Declarations
 from controller.runtime.proposals import ProposalReconciler
@@ -19,6 +19,7 @@ from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
 from controller.runtime.store import Key, Store
 from controller.runtime.views import owner_key
+from controller.runtime.votes import Votes
 from controller.runtime.workflows import WorkflowReconciler
 
 _LIVING = frozenset(resource.plural for resource in LIVING)
@@ -32,6 +33,7 @@ class Intake:
         self,
         *,
         store: Store,
+        votes: Votes,
         queue: DelayQueue[Key],
         declarations: Declarations,
         proposals: ProposalReconciler,
@@ -41,6 +43,7 @@ class Intake:
         leading: Callable[[], bool],
     ) -> None:
         self._store = store
+        self._votes = votes
         self._queue = queue
         self._declarations = declarations
         self._proposals = proposals
@@ -52,7 +55,12 @@ class Intake:
 
     def observe(self, plural: str, event: str | None, raw: Json) -> None:
         """What a watch delivers; `event` is its type, None for what an initial list found."""
-        if plural not in _LIVING:
+        if plural == APPROVALS.plural:
+            subject = self._votes.remove(raw) if event == "DELETED" else self._votes.put(raw)
+            if subject is not None and self._store.version(subject):
+                self._queue.add(subject)
+                self._enqueue_steps(subject)
+        elif plural not in _LIVING:
             if self._declare(plural, event == "DELETED", raw):
                 self.enqueue_living(raw["metadata"]["name"] if plural == NAMESPACES.plural else None)
         elif event != "DELETED":
@@ -155,11 +163,16 @@ class Intake:
         """A workflow bears on its steps; a step that retries, on its workflow."""
         status = raw.get("status") or {}
         if key.plural == WORKFLOWS.plural:
-            for step in status.get("steps") or ():
-                if step.get("proposal") and not step.get("outcome"):
-                    self._queue.add(Key(PROPOSALS.plural, key.namespace, step["proposal"]))
+            self._enqueue_steps(key)
         elif status.get("retryCount") and (owner := owner_key(raw)):
             self._queue.add(owner)
+
+    def _enqueue_steps(self, key: Key) -> None:
+        """The proposals of a workflow's steps that have not ended are due."""
+        raw = self._store.get(key) if key.plural == WORKFLOWS.plural else None
+        for step in ((raw or {}).get("status") or {}).get("steps") or ():
+            if step.get("proposal") and not step.get("outcome"):
+                self._queue.add(Key(PROPOSALS.plural, key.namespace, step["proposal"]))
 
 
 def key_of(plural: str, raw: Json) -> Key:

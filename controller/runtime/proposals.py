@@ -14,8 +14,10 @@ from controller.core.operation import operation_time
 from controller.core.ports import Journal, Json, Operation, Request, Target
 from controller.core.proposal import claim_refused, decide, recheck
 from controller.core.validation import executor_name
-from controller.core.view import Chance, Findings, ProposalView
-from controller.kube.resources import PROPOSALS
+from controller.core.view import Access, Chance, Findings, ProposalView
+from controller.kube.api import Api
+from controller.kube.resources import APPROVALS, PROPOSALS
+from controller.runtime.access import AccessReviews
 from controller.runtime.attempt_run import Assignment
 from controller.runtime.attempts import AttemptRunner, Owner, Reach
 from controller.runtime.clock import Clock
@@ -24,6 +26,7 @@ from controller.runtime.previews import Previews
 from controller.runtime.recorder import Recorder
 from controller.runtime.store import Key
 from controller.runtime.views import Views
+from controller.runtime.votes import Votes
 
 MAX_ROUNDS = 4
 
@@ -34,7 +37,10 @@ class ProposalReconciler:
     def __init__(
         self,
         *,
+        api: Api,
         views: Views,
+        votes: Votes,
+        reviews: AccessReviews,
         recorder: Recorder,
         previews: Previews,
         attempts: AttemptRunner,
@@ -44,7 +50,10 @@ class ProposalReconciler:
         chance: Callable[[], Chance],
         leading: Callable[[], bool],
     ) -> None:
+        self._api = api
         self._views = views
+        self._votes = votes
+        self._reviews = reviews
         self._recorder = recorder
         self._previews = previews
         self._attempts = attempts
@@ -70,7 +79,7 @@ class ProposalReconciler:
         except _ClaimRefusedError as error:
             return await self._refused(raw, view, str(error))
         if decision.act:
-            self._act(owner, stored, decision.act)
+            await self._act(owner, stored, decision.act)
         return Handled(stored, decision.wake_at, again=self._attempts.report(owner) is not None)
 
     def finished(self, owner: Owner) -> None:
@@ -78,6 +87,7 @@ class ProposalReconciler:
         self._targets.pop(owner, None)
         self._unstarted.pop(owner, None)
         self._attempts.forget(owner)
+        self._votes.forget(owner.uid)
 
     def gone(self, owner: Owner, last: Json) -> None:
         """The object was deleted: its attempt is asked to stop, and audit log and Events keep what is known."""
@@ -113,12 +123,15 @@ class ProposalReconciler:
         entry = HistoryEntry(n=n, at=self._clock(), reason=reason, actor=UNKNOWN_ACTOR, message=message)
         self._recorder.tell_only(last, entry, last.get("status") or {})
 
-    def _view(self, owner: Owner, raw: Json, findings: Findings | None) -> ProposalView:
+    def _view(
+        self, owner: Owner, raw: Json, findings: Findings | None = None, access: Access | None = None
+    ) -> ProposalView:
         attempts = (raw.get("status") or {}).get("attempts") or ()
         newest = attempts[-1]["id"] if attempts else None
         return self._views.proposal(
             raw,
             findings=findings,
+            access=access,
             running=self._attempts.running(owner, newest),
             unstarted=newest in self._unstarted.get(owner, ()),
             report=self._attempts.report(owner),
@@ -126,16 +139,21 @@ class ProposalReconciler:
 
     async def _decide(self, owner: Owner, raw: Json) -> tuple[ProposalView, Decision[ProposalStatus]]:
         findings: Findings | None = None
+        access: Access | None = None
         chance = self._chance()
         for _ in range(MAX_ROUNDS):
-            view = self._view(owner, raw, findings)
+            view = self._view(owner, raw, findings, access)
             decision = decide(view, self._clock(), chance)
-            if decision.gather is not Gather.PREVIEW:
-                return view, decision
-            findings = await self._previews.of_proposal(view)
-            if findings.preview and findings.preview.target:
-                self._targets[owner] = findings.preview.target
-        raise RuntimeError(f"the decision about {owner.key} asks for a preview again and again")
+            match decision.gather:
+                case Gather.PREVIEW:
+                    findings = await self._previews.of_proposal(view)
+                    if findings.preview and findings.preview.target:
+                        self._targets[owner] = findings.preview.target
+                case Gather.ACCESS:
+                    access = await self._reviews.of_proposal(view)
+                case _:
+                    return view, decision
+        raise RuntimeError(f"the decision about {owner.key} asks for the same again and again")
 
     def _drop_stale_report(self, owner: Owner, raw: Json) -> None:
         """A report of an attempt that is not open any more was recorded, though we never heard so."""
@@ -171,18 +189,26 @@ class ProposalReconciler:
         stored = await self._recorder.write(PROPOSALS, raw, view.proposal.status, blocked.status)
         return Handled(stored, blocked.wake_at)
 
-    def _act(self, owner: Owner, raw: Json, act: Act) -> None:
+    async def _act(self, owner: Owner, raw: Json, act: Act) -> None:
         """Starts the attempt, if the object in the claim's answer still allows it (step 2 of the attempt protocol)."""
+        if act.work.starts_effect and (raw.get("status") or {}).get("approval"):
+            await self._read_votes(owner)
         if not self._leading():
             return  # the next leader, perhaps this process again, finds the claim
         self._unstarted.pop(owner, None)
-        view = self._view(owner, raw, None)
+        view = self._view(owner, raw)
         if act.work.starts_effect:
             stop = recheck(view, act.attempt, self._clock())
             if stop is not None:
                 self._attempts.not_started(owner, act.attempt, stop)
                 return
         self._attempts.start(owner, self._assignment(view, act))
+
+    async def _read_votes(self, owner: Owner) -> None:
+        """All votes as they are now, not as a watch has told: a rejection must not be overtaken by the effect."""
+        about = f"spec.subject.uid={owner.uid}"
+        found = await self._api.list(APPROVALS, namespace=owner.key.namespace, field_selector=about)
+        self._votes.replace(owner.uid, found.items)
 
     def _assignment(self, view: ProposalView, act: Act) -> Assignment:
         if view.type is None:

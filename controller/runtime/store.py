@@ -32,11 +32,13 @@ class _Stored(NamedTuple):
     data: bytes
 
 
-def _packed(raw: Json) -> bytes:
+def packed(raw: Json) -> bytes:
+    """Compressed JSON."""
     return zlib.compress(json.dumps(raw, separators=(",", ":"), ensure_ascii=False).encode(), level=1)
 
 
-def _unpacked(data: bytes) -> Json:
+def unpacked(data: bytes) -> Json:
+    """What `packed` was given."""
     found: Json = json.loads(zlib.decompress(data))
     return found
 
@@ -61,14 +63,14 @@ class Store:
             return None
         if known and known.version >= version:  # also where an earlier object of that name is told of late
             return None
-        data = _packed({**raw, "metadata": kept})
+        data = packed({**raw, "metadata": kept})
         self._objects[plural][key] = _Stored(metadata["uid"], version, data)
         return key
 
     def get(self, key: Key) -> Json | None:
         """A copy of the object."""
         stored = self._objects.get(key.plural, {}).get(key)
-        return _unpacked(stored.data) if stored else None
+        return unpacked(stored.data) if stored else None
 
     def version(self, key: Key) -> tuple[str, int] | None:
         """uid and resource version."""
@@ -78,7 +80,7 @@ class Store:
     def remove(self, key: Key) -> Json | None:
         """Forgets the object; what was known of it."""
         stored = self._objects.get(key.plural, {}).pop(key, None)
-        return _unpacked(stored.data) if stored else None
+        return unpacked(stored.data) if stored else None
 
     def finish(self, key: Key, raw: Json) -> None:
         """Forgets the object, which is finished, and what a late event may still tell of it."""
@@ -92,7 +94,7 @@ class Store:
         return list(self._objects.get(plural, {}))
 
     def all(self, plural: str) -> Iterator[Json]:
-        return (_unpacked(stored.data) for stored in list(self._objects.get(plural, {}).values()))
+        return (unpacked(stored.data) for stored in list(self._objects.get(plural, {}).values()))
 
     def count(self, plural: str) -> int:
         return len(self._objects.get(plural, {}))

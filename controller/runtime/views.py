@@ -8,17 +8,19 @@ from controller.core.attempt_report import Report
 from controller.core.ports import Json
 from controller.core.steps import proposal_name
 from controller.core.verdicts import WORKFLOW_KIND
-from controller.core.view import Child, Findings, ProposalView, WorkflowView
+from controller.core.view import Access, Child, Findings, ProposalView, WorkflowView
 from controller.kube.resources import PROPOSALS, WORKFLOWS
 from controller.runtime.declarations import Declarations
 from controller.runtime.store import Key, Store
+from controller.runtime.votes import Votes
 
 
 class Views:
     """Builds views from the store and the declarations. Raises pydantic's ValidationError for unreadable objects."""
 
-    def __init__(self, store: Store, declarations: Declarations) -> None:
+    def __init__(self, store: Store, votes: Votes, declarations: Declarations) -> None:
         self._store = store
+        self._votes = votes
         self._declarations = declarations
 
     def proposal(
@@ -26,24 +28,34 @@ class Views:
         raw: Json,
         *,
         findings: Findings | None = None,
+        access: Access | None = None,
         running: bool = False,
         unstarted: bool = False,
         report: Report | None = None,
     ) -> ProposalView:
         proposal = ActionProposal.model_validate(raw)
+        parent = self._parent(proposal)
         return ProposalView(
             proposal=proposal,
             raw_spec=raw["spec"],
             world=self._declarations.world(proposal.metadata.namespace or ""),
-            parent=self._parent(proposal),
+            parent=parent,
+            votes=self._votes.of(proposal.metadata.uid),
+            parent_votes=self._votes.of(parent.metadata.uid) if parent else (),
             findings=findings,
+            access=access,
             running=running,
             unstarted=unstarted,
             report=report,
         )
 
     def workflow(
-        self, raw: Json, *, read: Mapping[str, Child], findings: Mapping[str, Findings] | None = None
+        self,
+        raw: Json,
+        *,
+        read: Mapping[str, Child],
+        findings: Mapping[str, Findings] | None = None,
+        access: Access | None = None,
     ) -> WorkflowView:
         """`read` are children that were read for this decision; the live ones come from the store."""
         workflow = ActionWorkflow.model_validate(raw)
@@ -55,7 +67,15 @@ class Views:
             live = self._store.get(Key(PROPOSALS.plural, namespace, name))
             if live is not None:
                 children[name] = child(live)
-        return WorkflowView(workflow, raw["spec"], self._declarations.world(namespace), children, findings)
+        return WorkflowView(
+            workflow=workflow,
+            raw_spec=raw["spec"],
+            world=self._declarations.world(namespace),
+            children=children,
+            votes=self._votes.of(workflow.metadata.uid),
+            findings=findings,
+            access=access,
+        )
 
     def _parent(self, proposal: ActionProposal) -> ActionWorkflow | None:
         for owner in proposal.metadata.owner_references:

@@ -4,10 +4,11 @@ from controller.api.workflow import WorkflowStatus
 from controller.core.decision import Decision, Gather, NewStep
 from controller.core.errors import Conflict, NotFound
 from controller.core.ports import Json
-from controller.core.view import Child, Findings, WorkflowView
+from controller.core.view import Access, Child, Findings, WorkflowView
 from controller.core.workflow import decide
 from controller.kube.api import Api
 from controller.kube.resources import PROPOSALS, WORKFLOWS
+from controller.runtime.access import AccessReviews
 from controller.runtime.clock import Clock
 from controller.runtime.outcome import Handled
 from controller.runtime.previews import Previews
@@ -22,13 +23,22 @@ class WorkflowReconciler:
     """One workflow at a time: from its stored form to the next thing that happens to it."""
 
     def __init__(
-        self, *, api: Api, views: Views, store: Store, recorder: Recorder, previews: Previews, clock: Clock
+        self,
+        *,
+        api: Api,
+        views: Views,
+        store: Store,
+        recorder: Recorder,
+        previews: Previews,
+        reviews: AccessReviews,
+        clock: Clock,
     ) -> None:
         self._api = api
         self._views = views
         self._store = store
         self._recorder = recorder
         self._previews = previews
+        self._reviews = reviews
         self._clock = clock
         self._ended: dict[Key, Json] = {}
         """Finished steps' proposals, kept until their workflow has noted the end."""
@@ -62,11 +72,14 @@ class WorkflowReconciler:
             and (ended := self._ended.get(Key(PROPOSALS.plural, key.namespace, step["proposal"])))
         }
         findings: dict[str, Findings] | None = None
+        access: Access | None = None
         for _ in range(MAX_ROUNDS):
-            view = self._views.workflow(raw, read=read, findings=findings)
+            view = self._views.workflow(raw, read=read, findings=findings, access=access)
             decision = decide(view, self._clock())
             if decision.gather is Gather.PREVIEW:
                 findings = await self._previews.of_workflow(view)
+            elif decision.gather is Gather.ACCESS:
+                access = await self._reviews.of_workflow(view)
             elif decision.gather is Gather.CHILDREN:
                 read |= await self._children(view)
             elif decision.create:

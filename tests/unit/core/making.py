@@ -13,6 +13,7 @@ from uuid import UUID
 from controller.actions.catalogue import catalogue
 from controller.actions.registry import Registry, built_ins
 from controller.api.actiontype import ActionType
+from controller.api.approval import ActionApproval
 from controller.api.base import rfc3339
 from controller.api.common import Change, LifecycleStatus, Undo
 from controller.api.names import Reason
@@ -21,10 +22,22 @@ from controller.api.proposal import ActionProposal, Attempt, ProposalStatus
 from controller.api.workflow import ActionWorkflow, WorkflowStatus
 from controller.core.attempt_report import Effect, Report
 from controller.core.digest import type_digest
+from controller.core.enforcement import Enforcement
 from controller.core.operation import new_operation
 from controller.core.ports import Done, Json, PreviewResult
 from controller.core.settings import Settings
-from controller.core.view import Catalogue, Chance, Child, Fault, Findings, ProposalView, TypeEntry, WorkflowView, World
+from controller.core.view import (
+    Access,
+    Catalogue,
+    Chance,
+    Child,
+    Fault,
+    Findings,
+    ProposalView,
+    TypeEntry,
+    WorkflowView,
+    World,
+)
 
 NOW = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
 CREATED = NOW - timedelta(minutes=5)
@@ -33,6 +46,9 @@ UID, WORKFLOW_UID = "0b1f3c9e-0000-4000-8000-000000000001", "0b1f3c9e-0000-4000-
 SETTINGS = Settings(owner="operator-1")
 CHANCE = Chance(0.5, UUID(int=0x1234_5678_9ABC_DEF0, version=4))
 DIGEST = "sha256:" + "d" * 64
+PROVEN = Enforcement(CREATED - timedelta(days=30), None)
+"""The API server proves who asks and who votes, since long ago."""
+UNPROVEN = Enforcement(None, "ValidatingAdmissionPolicy x is missing; apply config/admission of this version")
 
 SCALE: Json = {"action": "scale-workload", "parameters": {"kind": "Deployment", "name": "checkout", "replicas": 6}}
 POST: Json = {"action": "http-request", "parameters": {"method": "POST", "url": "https://hooks.example.com/page"}}
@@ -87,9 +103,10 @@ def world(
     types: Iterable[TypeEntry] = SHIPPED_TYPES,
     labels: Mapping[str, str] | None = None,
     settings: Settings = SETTINGS,
+    enforcement: Enforcement = UNPROVEN,
 ) -> World:
     known = {entry.type.metadata.name: entry for entry in types}
-    return World(Catalogue(known, REGISTRY), named(policies), labels or {}, settings)
+    return World(Catalogue(known, REGISTRY), named(policies), labels or {}, settings, enforcement)
 
 
 def proposal(
@@ -128,6 +145,10 @@ def view(
     metadata: Json | None = None,
     parent: ActionWorkflow | None = None,
     findings: Findings | None = SEEN,
+    votes: Sequence[ActionApproval] = (),
+    parent_votes: Sequence[ActionApproval] = (),
+    access: Access | None = None,
+    enforcement: Enforcement = UNPROVEN,
     running: bool = False,
     unstarted: bool = False,
     report: Report | None = None,
@@ -137,8 +158,11 @@ def view(
     return ProposalView(
         proposal=made,
         raw_spec=raw_spec,
-        world=world(policies=policies, types=types, labels=labels, settings=settings),
+        world=world(policies=policies, types=types, labels=labels, settings=settings, enforcement=enforcement),
         parent=parent,
+        votes=votes,
+        parent_votes=parent_votes,
+        access=access,
         findings=findings,
         running=running,
         unstarted=unstarted,
@@ -201,6 +225,34 @@ def attempt(number: int = 1, result: str | None = None, *, of: str = "scale-work
     return made | fields
 
 
+def vote(
+    by: str = "bob",
+    digest: str = DIGEST,
+    *,
+    name: str | None = None,
+    groups: Sequence[str] = (),
+    decision: str = "Approve",
+    at: datetime = NOW - timedelta(minutes=1),
+    actions: Sequence[str] = ("scale-workload",),
+    subject: Json | None = None,
+    approver: Json | None = None,
+    comment: str = "",
+) -> ActionApproval:
+    """A vote on `view()`'s proposal that counts, but for what the test says. `approver` {} = none is named."""
+    who = {"username": by, "groups": list(groups)} if approver is None else approver
+    return ActionApproval.model_validate(
+        {
+            "metadata": {"name": name or f"{by}-{decision.lower()}", "namespace": "shop", "uid": f"uid-{name or by}",
+                         "creationTimestamp": rfc3339(at)},
+            "spec": {
+                "subject": {"kind": "ActionProposal", "name": "scale-checkout", "uid": UID, **(subject or {})},
+                "digest": digest, "actions": list(actions), "decision": decision, "comment": comment,
+                **({"approver": who} if who else {}),
+            },
+        }
+    )  # fmt: skip
+
+
 def attempts(*raw: Json) -> tuple[Attempt, ...]:
     return tuple(Attempt.model_validate(one) for one in raw)
 
@@ -252,9 +304,20 @@ def workflow_view(
     types: Iterable[TypeEntry] = SHIPPED_TYPES,
     created: datetime = CREATED,
     findings: Mapping[str, Findings] | str | None = "all seen",
+    votes: Sequence[ActionApproval] = (),
+    access: Access | None = None,
+    enforcement: Enforcement = UNPROVEN,
 ) -> WorkflowView:
     """A workflow that may run, and its world. `findings` None = no previews gathered for this decision."""
     made, raw_spec = workflow(spec, status, steps=steps, created=created)
     if isinstance(findings, str):
         findings = {step.name: SEEN for step in made.spec.steps}
-    return WorkflowView(made, raw_spec, world(policies=policies, types=types), children or {}, findings)
+    return WorkflowView(
+        workflow=made,
+        raw_spec=raw_spec,
+        world=world(policies=policies, types=types, enforcement=enforcement),
+        children=children or {},
+        votes=votes,
+        findings=findings,
+        access=access,
+    )

@@ -13,6 +13,7 @@ from unit.core.making import (
     NOW,
     OBSERVE,
     POST,
+    PROVEN,
     SEEN,
     SHIPPED_TYPES,
     UID,
@@ -25,6 +26,7 @@ from unit.core.making import (
     policy,
     type_entry,
     view,
+    vote,
     with_status,
     workflow,
 )
@@ -450,6 +452,21 @@ ORDER += [
     pytest.param({"status": VALIDATED, "policies": [HALT]}, "leave_lost", id="leave before halts"),
     pytest.param({**UNSAFE, "policies": [EXECUTE, HALT]}, "unsafe_to_repeat", id="unsafe to repeat, halted or not"),
     pytest.param({"policies": [EXECUTE, {"limits": {}}]}, "policy_unsupported", id="policy not carried out"),
+]
+
+
+ASKS = {"policies": [{**EXECUTE, "approval": {"required": 1}}], "enforcement": PROVEN}
+SHOWN = decide(view(**ASKS), NOW, CHANCE).status
+assert SHOWN is not None
+AGREED = {**ASKS, "status": SHOWN, "votes": [vote("bob", SHOWN.digest or "")]}
+REJECTED = {"votes": [vote("eve", decision="Reject")], "enforcement": PROVEN}
+ORDER += [
+    pytest.param({**REJECTED, "spec": SOON}, "rejected", id="rejected before deadlines"),
+    pytest.param({**REJECTED, "spec": {"cancelled": True}}, "cancelled", id="cancelled before rejected"),
+    pytest.param({**ASKS, "spec": {"notBefore": rfc3339(after(9))}}, "unapproved", id="approval before its time"),
+    pytest.param({**ASKS, "status": VALIDATED}, "changed_since_shown", id="what is shown before approval"),
+    pytest.param({**AGREED, "findings": None}, "outdated", id="approved, then looked at anew"),
+    pytest.param(AGREED, "unchecked", id="whether they still may approve, last"),
 ]
 
 

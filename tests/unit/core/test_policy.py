@@ -128,7 +128,6 @@ def test_an_unknown_risk_fits_all() -> None:
 @pytest.mark.parametrize(
     ("spec", "path"),
     [
-        ({"approval": {"required": 1}}, "spec.approval"),
         ({"limits": {}}, "spec.limits"),
         ({"kinds": {"allowed": ["apps/Deployment"]}}, "spec.kinds"),
         ({"protect": {"namespaces": ["kube-system"]}}, "spec.protect"),

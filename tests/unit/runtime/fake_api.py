@@ -11,9 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
 
-from unit.core.making import NOW, REGISTRY, SETTINGS, SHIPPED
+from unit.core.making import NOW, REGISTRY, SETTINGS, SHIPPED, UNPROVEN
 
 from controller.api.base import API_VERSION, rfc3339
+from controller.core.enforcement import Enforcement
 from controller.core.errors import ActionError, Conflict, NotFound
 from controller.core.mergepatch import apply_merge_patch
 from controller.core.ports import Json, Resource
@@ -22,10 +23,12 @@ from controller.core.view import Chance
 from controller.kube.api import Api, Listed
 from controller.kube.events import EventWriter
 from controller.kube.resources import NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
+from controller.runtime.access import AccessReviews
 from controller.runtime.attempts import AttemptRunner
 from controller.runtime.audit import AuditLog
 from controller.runtime.declarations import Declarations
 from controller.runtime.declared import DeclaredReconciler
+from controller.runtime.enforcing import Enforcing
 from controller.runtime.intake import Intake
 from controller.runtime.metrics import Metrics
 from controller.runtime.outage import Outage
@@ -37,6 +40,7 @@ from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
 from controller.runtime.store import Key, Store
 from controller.runtime.views import Views
+from controller.runtime.votes import Votes
 from controller.runtime.worker import Worker
 from controller.runtime.workflows import WorkflowReconciler
 
@@ -163,27 +167,33 @@ class Operator:
         api, events, clock = cast("Api", self.api), cast("EventWriter", self.events), lambda: self.now
         self.entropy = 0
         self.leads = True
-        self.store, self.metrics = Store(), Metrics()
+        self.store, self.votes, self.metrics = Store(), Votes(), Metrics()
         self.queue: DelayQueue[Key] = DelayQueue(clock)
         self.declarations = Declarations(REGISTRY, SETTINGS)
         self.attempts = AttemptRunner(clock, lambda owner: self.intake.attempt_ended(owner))
         recorder = Recorder(api, events, AuditLog(self.audit), self.metrics)
-        reach, views = RealReach(api), Views(self.store, self.declarations)
+        reach, views = RealReach(api), Views(self.store, self.votes, self.declarations)
         previews = Previews(api, REGISTRY, reach)
+        self.enforcement = UNPROVEN
+        self.declarations.enforcement = self.enforcement
+        enforcing = Enforcing(self._look, self.declarations, lambda: self.intake.enqueue_living())
+        reviews = AccessReviews(api, enforcing)
         proposals = ProposalReconciler(
-            views=views, recorder=recorder, previews=previews, attempts=self.attempts, registry=REGISTRY, reach=reach,
+            api=api, votes=self.votes, reviews=reviews, views=views,
+            recorder=recorder, previews=previews, attempts=self.attempts, registry=REGISTRY, reach=reach,
             clock=clock, chance=self._chance, leading=lambda: self.leads,
         )  # fmt: skip
         workflows = WorkflowReconciler(
-            api=api, views=views, store=self.store, recorder=recorder, previews=previews, clock=clock
-        )
+            api=api, views=views, store=self.store, recorder=recorder, previews=previews, reviews=reviews,
+            clock=clock,
+        )  # fmt: skip
         declared = DeclaredReconciler(
             api=api, declarations=self.declarations, built_ins=REGISTRY, events=events, audit=AuditLog(self.audit),
             clock=clock,
         )  # fmt: skip
         self.reaper = Reaper(api, clock, None)
         self.intake = Intake(
-            store=self.store, queue=self.queue, declarations=self.declarations, proposals=proposals,
+            store=self.store, votes=self.votes, queue=self.queue, declarations=self.declarations, proposals=proposals,
             workflows=workflows, reaper=self.reaper, recorder=recorder, leading=lambda: self.leads,
         )  # fmt: skip
         self.outage = Outage(lambda: self.api.list(POLICIES), self.metrics)
@@ -197,6 +207,9 @@ class Operator:
             self.declare(TYPES, manifest)
         self.declare(POLICIES, {"metadata": {"name": "go"}, "spec": {"mode": "Execute"}})
         self.intake.observe(NAMESPACES.plural, None, {"metadata": {"name": "shop"}})
+
+    async def _look(self) -> Enforcement:
+        return self.enforcement
 
     def _chance(self) -> Chance:
         self.entropy += 1

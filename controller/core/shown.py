@@ -1,0 +1,51 @@
+"""A preview as it is shown to people and kept in status: bounded, and compared with a later one."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from controller.api.common import Change, Preview
+from controller.core.digest import canonical, sha256
+from controller.core.ports import PreviewResult
+from controller.core.status import bounded
+
+MAX_CHANGES = 64
+MAX_WARNINGS = 16
+MAX_VALUE_BYTES = 1024
+MAX_TOLD = 3
+
+
+def preview_status(result: PreviewResult, now: datetime) -> Preview:
+    return Preview(
+        summary=bounded(result.summary),
+        changes=shown_changes(result),
+        warnings=tuple(bounded(warning) for warning in result.warnings[:MAX_WARNINGS]),
+        computed_at=now,
+    )
+
+
+def shown_changes(result: PreviewResult) -> tuple[Change, ...]:
+    """The changes as they stand in status and in the digest."""
+    return tuple(_small(change) for change in result.changes[:MAX_CHANGES])
+
+
+def drift(before: Sequence[Change], now: Sequence[Change]) -> str:
+    """In words, which values are others than those that were shown."""
+    was = {(change.target, change.path): change for change in before if change.managed_by is None}
+    found = {(change.target, change.path): change for change in now if change.managed_by is None}
+    told = []
+    for key in dict.fromkeys([*was, *found]):
+        old, new = was.get(key), found.get(key)
+        if old is None or new is None:
+            told.append(f"{key[0]} {key[1]} {'would change too' if old is None else 'would not change any more'}")
+        elif old.before != new.before:
+            told.append(f"{key[0]} {key[1]} is {new.before}, not {old.before}")
+    if len(told) > MAX_TOLD:
+        told[MAX_TOLD:] = [f"and {len(told) - MAX_TOLD} more"]
+    return "the target changed since it was shown: " + ("; ".join(told) or "the order of its changes")
+
+
+def _small(change: Change) -> Change:
+    """The change with values that are too long to keep told by their digest: drift still shows."""
+    values = {"before": change.before, "after": change.after}
+    long = {name: sha256(value) for name, value in values.items() if len(canonical(value)) > MAX_VALUE_BYTES}
+    return change.model_copy(update=long) if long else change

@@ -1,0 +1,67 @@
+"""Asks, right before it matters, whether those who asked and voted still may and are still known for who they are."""
+
+import asyncio
+from collections.abc import Collection, Iterable, Sequence
+
+from controller.api.approval import ActionApproval
+from controller.api.common import Identity
+from controller.core.approvals import is_machine
+from controller.core.view import Access, ProposalView, WorkflowView
+from controller.kube.access import Right, may
+from controller.kube.api import Api
+from controller.kube.resources import SERVICE_ACCOUNTS, TYPES
+from controller.runtime.enforcing import Enforcing
+
+
+class AccessReviews:
+    """Gathers `Access`. Raises the errors of `core.errors`: what is not known is not leave."""
+
+    def __init__(self, api: Api, enforcing: Enforcing) -> None:
+        self._api = api
+        self._enforcing = enforcing
+
+    async def of_proposal(self, view: ProposalView) -> Access:
+        namespace = view.proposal.metadata.namespace or ""
+        _, revoked = await asyncio.gather(
+            self._enforcing.refresh(), self._revoked(view.votes, {view.proposal.spec.action}, namespace)
+        )
+        return Access(revoked)
+
+    async def of_workflow(self, view: WorkflowView) -> Access:
+        metadata, spec = view.workflow.metadata, view.workflow.spec
+        namespace, actions = metadata.namespace or "", {step.action for step in spec.steps}
+        wanted = [Right("propose", TYPES, action, namespace) for action in sorted(actions)]
+        if spec.service_account_name:
+            wanted.append(Right("use", SERVICE_ACCOUNTS, spec.service_account_name, namespace))
+        _, revoked, missing = await asyncio.gather(
+            self._enforcing.refresh(),
+            self._revoked(view.votes, actions, namespace),
+            self._missing(spec.requested_by, wanted),
+        )
+        return Access(revoked, missing)
+
+    async def _revoked(
+        self, votes: Sequence[ActionApproval], actions: Collection[str], namespace: str
+    ) -> frozenset[str]:
+        """Those who voted and may not approve every one of the actions."""
+        voters = {vote.spec.approver.username: vote.spec.approver for vote in votes if vote.spec.approver}
+        found = await asyncio.gather(*(self._all(who, _needed(who, actions, namespace)) for who in voters.values()))
+        return frozenset(name for name, allowed in zip(voters, found, strict=True) if not allowed)
+
+    async def _missing(self, who: Identity | None, wanted: Sequence[Right]) -> tuple[str, ...]:
+        if who is None:
+            return ()
+        found = await asyncio.gather(*(may(self._api, who, right) for right in wanted))
+        return tuple(
+            f"spec.requestedBy: {who.username} may not {right}"
+            for right, allowed in zip(wanted, found, strict=True)
+            if not allowed
+        )
+
+    async def _all(self, who: Identity, rights: Iterable[Right]) -> bool:
+        return all(await asyncio.gather(*(may(self._api, who, right) for right in rights)))
+
+
+def _needed(who: Identity, actions: Collection[str], namespace: str) -> list[Right]:
+    verbs = ["approve", "approve-as-machine"] if is_machine(who) else ["approve"]
+    return [Right(verb, TYPES, action, namespace) for verb in verbs for action in sorted(actions)]

@@ -1,0 +1,79 @@
+"""The votes (ActionApprovals) as last seen, by the uid of what they are about. Which count is decided elsewhere."""
+
+import logging
+from collections.abc import Iterable, Sequence
+
+from pydantic import ValidationError
+
+from controller.api.approval import ActionApproval
+from controller.core.ports import Json
+from controller.kube.resources import LIVING
+from controller.runtime.store import Key, packed, unpacked
+
+logger = logging.getLogger(__name__)
+
+_PLURAL = {resource.kind: resource.plural for resource in LIVING}
+
+
+class Votes:
+    """Keeps votes as compressed JSON. An approval never changes, so only its coming and going is news."""
+
+    def __init__(self) -> None:
+        self._by_subject: dict[str, dict[str, bytes]] = {}
+
+    def of(self, uid: str) -> Sequence[ActionApproval]:
+        """The votes about the object with that uid."""
+        return tuple(ActionApproval.model_validate(unpacked(data)) for data in self._by_subject.get(uid, {}).values())
+
+    def put(self, raw: Json) -> Key | None:
+        """Takes a vote up; the object that it is about, None if it was known or cannot be read."""
+        vote = _read(raw)
+        if vote is None:
+            return None
+        known = self._by_subject.setdefault(vote.spec.subject.uid, {})
+        data = _slim(raw)
+        if known.get(vote.metadata.name) == data:
+            return None
+        known[vote.metadata.name] = data
+        return _subject(vote)
+
+    def remove(self, raw: Json) -> Key | None:
+        """Drops a vote that was deleted; the object that it was about."""
+        vote = _read(raw)
+        known = self._by_subject.get(vote.spec.subject.uid, {}) if vote else {}
+        if vote is None or known.pop(vote.metadata.name, None) is None:
+            return None
+        if not known:
+            del self._by_subject[vote.spec.subject.uid]
+        return _subject(vote)
+
+    def replace(self, uid: str, raws: Iterable[Json]) -> None:
+        """These, read just now, are all the votes about that object."""
+        found = {vote.metadata.name: _slim(raw) for raw in raws if (vote := _read(raw))}
+        self._by_subject.pop(uid, None)
+        if found:
+            self._by_subject[uid] = found
+
+    def forget(self, uid: str) -> None:
+        """The object is finished or gone: its votes bear on nothing any more."""
+        self._by_subject.pop(uid, None)
+
+
+def _slim(raw: Json) -> bytes:
+    """What decisions read of a vote."""
+    metadata = {name: raw["metadata"].get(name) for name in ("name", "namespace", "uid", "creationTimestamp")}
+    return packed({"metadata": metadata, "spec": raw["spec"]})
+
+
+def _read(raw: Json) -> ActionApproval | None:
+    try:
+        return ActionApproval.model_validate(raw)
+    except ValidationError as error:
+        name = raw["metadata"].get("name")
+        logger.warning("ActionApproval %s cannot be read and does not count: %s", name, error.errors()[0]["msg"])
+        return None
+
+
+def _subject(vote: ActionApproval) -> Key:
+    subject = vote.spec.subject
+    return Key(_PLURAL[subject.kind.value], vote.metadata.namespace or "", subject.name)
