@@ -55,20 +55,20 @@ class Match(SpecModel):
 
 
 class ApprovalRule(SpecModel):
-    """Whose leave is needed."""
+    """Whose leave is needed. Every matching policy must be satisfied."""
 
     required: Annotated[int, Field(ge=0, le=20)] | None = None
     """How many people must approve."""
     required_from_machines: Annotated[int, Field(ge=0, le=20)] | None = None
-    """How many, where a service account asks."""
+    """How many at the least, where a service account asks."""
     groups: Annotated[tuple[UserName, ...], Field(max_length=256, json_schema_extra=SET)] | None = None
-    """Groups of which at least one member must approve."""
+    """Groups of which those who approve must be members, of any one of them."""
     allow_self: bool | None = None
     """Whether the requester's own approval counts."""
     valid_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = None
-    """How long an approval is good for the first claim."""
+    """How long an approval is good for the first claim; default 24 hours."""
     request_timeout_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = None
-    """How long a request may wait for approval."""
+    """How long a request may wait for approval; default 24 hours."""
     on_drift: DriftRule | None = None
     """What to do when the target changed since the approval."""
 

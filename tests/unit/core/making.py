@@ -253,6 +253,11 @@ def vote(
     )  # fmt: skip
 
 
+def on_digest(cast: ActionApproval, digest: str | None) -> ActionApproval:
+    """The same vote, on that digest."""
+    return cast.model_copy(update={"spec": cast.spec.model_copy(update={"digest": digest})})
+
+
 def attempts(*raw: Json) -> tuple[Attempt, ...]:
     return tuple(Attempt.model_validate(one) for one in raw)
 

@@ -16,6 +16,7 @@ from unit.core.making import (
     SHIPPED_TYPES,
     UNPROVEN,
     after,
+    on_digest,
     type_entry,
     view,
     vote,
@@ -63,8 +64,7 @@ def waiting(
 def voted(seen: ProposalView, *votes: ActionApproval) -> ProposalView:
     """The same with votes on what it shows now."""
     digest = seen.proposal.status.digest
-    named = [v.model_copy(update={"spec": v.spec.model_copy(update={"digest": digest})}) for v in votes]
-    return replace(seen, votes=named)
+    return replace(seen, votes=[on_digest(vote, digest) for vote in votes])
 
 
 def decided(seen: ProposalView, moment: Any = NOW) -> Decision[ProposalStatus]:

@@ -22,7 +22,7 @@ from controller.core.record import EventRecord
 from controller.core.view import Chance
 from controller.kube.api import Api, Listed
 from controller.kube.events import EventWriter
-from controller.kube.resources import NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
+from controller.kube.resources import APPROVALS, NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
 from controller.runtime.access import AccessReviews
 from controller.runtime.attempts import AttemptRunner
 from controller.runtime.audit import AuditLog
@@ -44,7 +44,7 @@ from controller.runtime.votes import Votes
 from controller.runtime.worker import Worker
 from controller.runtime.workflows import WorkflowReconciler
 
-KINDS = {resource.plural: resource for resource in (PROPOSALS, WORKFLOWS, TYPES, POLICIES)}
+KINDS = {resource.plural: resource for resource in (PROPOSALS, WORKFLOWS, TYPES, POLICIES, APPROVALS)}
 
 
 class FakeApi:
@@ -54,6 +54,8 @@ class FakeApi:
         self.objects: dict[Key, Json] = {}
         self.version = 100
         self.requests: list[str] = []
+        self.refused: set[str] = set()
+        """Users who may not do what is asked about."""
         self._faults: list[tuple[str, ActionError, bool]] = []
         self._meanwhile: list[tuple[str, Callable[[], None]]] = []
 
@@ -114,9 +116,14 @@ class FakeApi:
             raise Conflict(f"{key} is another one")
         del self.objects[key]
 
-    async def list(self, resource: Resource, **_: Any) -> Listed:
+    async def list(self, resource: Resource, *, field_selector: str = "", **_: Any) -> Listed:
         self._ask("list", resource)
-        return Listed((), "")
+        about = field_selector.removeprefix("spec.subject.uid=")
+        found = (raw for key, raw in self.objects.items() if key.plural == resource.plural)
+        return Listed(tuple(_copy(raw) for raw in found if raw["spec"].get("subject", {}).get("uid") == about), "")
+
+    async def review(self, resource: Resource, body: Json) -> Json:
+        return self._ask("review", resource, lambda: {"status": {"allowed": body["spec"]["user"] not in self.refused}})
 
     async def pages(self, resource: Resource, **_: Any) -> AsyncIterator[Listed]:
         self._ask("list", resource)
