@@ -63,9 +63,7 @@ def waiting(policies: Any = (ASKS,), enforcement: Enforcement = PROVEN, access: 
 
 def voted(seen: WorkflowView, *votes: ActionApproval) -> WorkflowView:
     digest = seen.workflow.status.digest
-    return replace(
-        seen, votes=[v.model_copy(update={"spec": v.spec.model_copy(update={"digest": digest})}) for v in votes]
-    )
+    return replace(seen, votes=[on_digest(vote, digest) for vote in votes])
 
 
 def test_it_waits_and_starts_when_approved() -> None:
