@@ -8,6 +8,7 @@ SETTLED_SECONDS = 5.0
 NOT_LOOKED = Enforcement(None, "the admission policies have not been looked at yet")
 CANCELLED_BY = "actionoperator.dev/cancelled-by"
 SUSPENDED_BY = "actionoperator.dev/suspended-by"
+CHANGED_BY = "actionoperator.dev/changed-by"
 UNKNOWN = "unverified:unknown"
 
 
@@ -30,6 +31,11 @@ def canceller(metadata: ObjectMeta, enforcement: Enforcement) -> str:
 def suspender(metadata: ObjectMeta, enforcement: Enforcement) -> str:
     """Who last suspended it, or let it go on."""
     return _told(metadata.annotations.get(SUSPENDED_BY), metadata, enforcement)
+
+
+def changer(metadata: ObjectMeta, enforcement: Enforcement) -> str:
+    """Who last changed a policy."""
+    return _told(metadata.annotations.get(CHANGED_BY), metadata, enforcement)
 
 
 def _told(name: str | None, metadata: ObjectMeta, enforcement: Enforcement) -> str:

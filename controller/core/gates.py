@@ -15,7 +15,7 @@ from controller.api.common import Vote
 from controller.api.names import Mode, Outcome, Phase, Reason, Transition
 from controller.api.policy import DriftRule
 from controller.api.proposal import ActionProposal
-from controller.core.actors import canceller
+from controller.core.actors import canceller, suspender
 from controller.core.approval_state import ApprovalState, approval_state, rejection, unapproved_yet, workflow_approval
 from controller.core.approvals import ApprovalRule, Request
 from controller.core.attempts import any_unclear, effect_made
@@ -188,9 +188,11 @@ def too_early(view: ProposalView, now: datetime) -> Verdict | None:
 def suspended(view: ProposalView, now: datetime) -> Verdict | None:
     """Refuse to start while a person has suspended it, by itself or with its workflow."""
     if view.parent is not None and view.parent.spec.suspend:
-        return Block(Reason.SUSPENDED, "suspend", f"ActionWorkflow {view.parent.metadata.name} is suspended")
+        who = suspender(view.parent.metadata, view.world.enforcement)
+        return Block(Reason.SUSPENDED, "suspend", f"ActionWorkflow {view.parent.metadata.name} is suspended", actor=who)
     if view.proposal.spec.suspend:
-        return Block(Reason.SUSPENDED, "suspend", "suspended; set spec.suspend to false to go on")
+        who = suspender(view.proposal.metadata, view.world.enforcement)
+        return Block(Reason.SUSPENDED, "suspend", "suspended; set spec.suspend to false to go on", actor=who)
     return None
 
 

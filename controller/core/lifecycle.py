@@ -55,12 +55,13 @@ def waiting(old: S, status: S, standing: Standing, moment: Moment) -> S:
     if standing.phase is Phase.AWAITING_APPROVAL and old.phase is not Phase.AWAITING_APPROVAL:
         status = note(status, Transition.AWAITING_APPROVAL, standing.message, actor=moment.actor, at=moment.now)
     if standing.phase is Phase.BLOCKED and old.blocked != standing.blocked:
-        status = note(status, Transition.BLOCKED, standing.message, actor=moment.actor, at=moment.now)
+        actor = standing.actor or moment.actor
+        status = note(status, Transition.BLOCKED, standing.message, actor=actor, at=moment.now)
     return settle(status, standing, generation=moment.generation, now=moment.now)
 
 
 def blocked(block: Block) -> Standing:
-    return Standing(Phase.BLOCKED, block.reason, block.message, blocked=block.as_status())
+    return Standing(Phase.BLOCKED, block.reason, block.message, blocked=block.as_status(), actor=block.actor)
 
 
 def refused(status: S, finish: Finish, moment: Moment) -> S:

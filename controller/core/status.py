@@ -23,6 +23,8 @@ class Standing:
     message: str
     outcome: Outcome | None = None
     blocked: Blocked | None = None
+    actor: str | None = None
+    """Who brought it there, if it was not the operator."""
 
 
 def bounded(text: str, most: int = MAX_NOTE) -> str:

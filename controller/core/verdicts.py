@@ -47,6 +47,8 @@ class Block:
     until: datetime | None = None
     again_at: datetime | None = None
     """When to look again where nothing tells that it ended; not shown."""
+    actor: str | None = None
+    """Who keeps it from starting, if it is a person."""
 
     def as_status(self) -> Blocked:
         return Blocked(policy=self.policy, rule=self.rule, until=self.until)

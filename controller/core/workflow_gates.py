@@ -7,7 +7,7 @@ from controller.api.common import Change
 from controller.api.names import Mode, Outcome, Phase, Reason, Transition
 from controller.api.policy import DriftRule
 from controller.api.workflow import ActionWorkflow
-from controller.core.actors import canceller, proven
+from controller.core.actors import canceller, proven, suspender
 from controller.core.approval_state import ApprovalState, rejection, unapproved_yet, workflow_approval
 from controller.core.decision import Gather
 from controller.core.digest import digest, sha256
@@ -159,7 +159,8 @@ def suspended(view: WorkflowView, now: datetime) -> Block | None:
     """Refuse to start steps while a person has suspended the workflow."""
     if not view.workflow.spec.suspend:
         return None
-    return Block(Reason.SUSPENDED, "suspend", "suspended; set spec.suspend to false to go on")
+    who = suspender(view.workflow.metadata, view.world.enforcement)
+    return Block(Reason.SUSPENDED, "suspend", "suspended; set spec.suspend to false to go on", actor=who)
 
 
 def halted(view: WorkflowView, now: datetime) -> Block | None:

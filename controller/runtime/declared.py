@@ -4,6 +4,7 @@ import logging
 
 from controller.api.names import Transition
 from controller.api.policy import ActionPolicy
+from controller.core.actors import UNKNOWN, changer
 from controller.core.declared import policy_status, type_status
 from controller.core.mergepatch import merge_patch
 from controller.core.ports import Json, Resource
@@ -62,7 +63,9 @@ class DeclaredReconciler:
         before = self._seen.pop(key.name, None)
         if policy is None:
             if before and before.spec.halt:
-                self._tell(before, Transition.KILL_SWITCH, f"policy {key.name} was deleted: it halts no longer")
+                self._tell(
+                    before, Transition.KILL_SWITCH, f"policy {key.name} was deleted: it halts no longer", changed=False
+                )
             return
         self._seen[key.name] = policy
         self._tell_changes(before, policy)
@@ -70,16 +73,17 @@ class DeclaredReconciler:
         await self._write(POLICIES, key.name, policy.metadata.resource_version, policy.status.wire(), status.wire())
 
     def _tell_changes(self, before: ActionPolicy | None, policy: ActionPolicy) -> None:
-        name = policy.metadata.name
+        name, who = policy.metadata.name, changer(policy.metadata, self._declarations.enforcement)
         if bool(policy.spec.halt) != bool(before and before.spec.halt):
             verb = "halts" if policy.spec.halt else "no longer halts"
-            self._tell(policy, Transition.KILL_SWITCH, f"policy {name} {verb} actions")
+            self._tell(policy, Transition.KILL_SWITCH, f"policy {name} {verb} actions", who)
         if before and policy.spec.mode is not before.spec.mode:
             told = f"policy {name}: mode is {policy.spec.mode or 'not set'}, was {before.spec.mode or 'not set'}"
-            self._tell(policy, Transition.MODE_CHANGE, told)
+            self._tell(policy, Transition.MODE_CHANGE, told, who)
 
-    def _tell(self, policy: ActionPolicy, reason: Transition, message: str) -> None:
+    def _tell(self, policy: ActionPolicy, reason: Transition, message: str, actor: str) -> None:
         now, metadata, info = self._clock(), policy.metadata, ActionPolicy.INFO
+        message = f"{message}, by {actor}"
         logger.warning("%s", message)
         subject = EventSubject(policy.api_version, info.kind, metadata.name, None, metadata.uid)
         self._events.write(
@@ -87,7 +91,7 @@ class DeclaredReconciler:
         )
         raw = {"kind": info.kind, "metadata": {"name": metadata.name, "uid": metadata.uid}}
         suffix = f"{metadata.generation}.{reason.value}"
-        data = {"reason": reason.value, "actor": "unverified:unknown", "message": message}
+        data = {"reason": reason.value, "actor": actor, "message": message}
         self._audit.write(record(raw, suffix, reason.value, now, data))
 
     async def _write(self, resource: Resource, name: str, version: str, old: Json, new: Json) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ SETTLED_SECONDS = 6.0
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _people(stage: Stage) -> Iterator[None]:
+def _people(stage: Stage) -> None:
     """Bob proposes, alice and carol approve (both of group sre); everything here needs one approval."""
     stage.kubectl("apply", "-f", "config/rbac/roles.yaml")
     stage.apply(
@@ -31,7 +30,9 @@ def _people(stage: Stage) -> Iterator[None]:
         ),
         {
             "apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": {"name": "use-ops"},
-            "rules": [{"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": ["ops"], "verbs": ["use"]}],
+            "rules": [
+                {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": ["ops"], "verbs": ["use"]}
+            ],
         },
         {
             "apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": "use-ops"},
@@ -41,7 +42,6 @@ def _people(stage: Stage) -> Iterator[None]:
     )  # fmt: skip
     stage.policy("ask", approval={"required": 1})
     time.sleep(SETTLED_SECONDS)  # a vote cast sooner after the admission policies were made proves nothing
-    yield
 
 
 def ask(stage: Stage, name: str, action: str = "log-message", parameters: Json | None = None, **spec: Any) -> Json:
