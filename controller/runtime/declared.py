@@ -63,9 +63,8 @@ class DeclaredReconciler:
         before = self._seen.pop(key.name, None)
         if policy is None:
             if before and before.spec.halt:
-                self._tell(
-                    before, Transition.KILL_SWITCH, f"policy {key.name} was deleted: it halts no longer", changed=False
-                )
+                message = f"policy {key.name} was deleted: it halts no longer"
+                self._tell(before, Transition.KILL_SWITCH, message, UNKNOWN)
             return
         self._seen[key.name] = policy
         self._tell_changes(before, policy)
