@@ -4,6 +4,7 @@ The operator gets the token of its own ServiceAccount and nothing more: what it 
 says.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -12,6 +13,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from localcluster.controlplane import ControlPlane
 
@@ -24,6 +28,7 @@ HOOK_PORT = 18780
 HOOK_FAILURES = (503, 429)
 """What the target answers first: an answer that proves nothing, then one that proves that nothing was done."""
 READY_SECONDS = 60.0
+IN_FORCE_SECONDS = 30.0
 LEADS = "this process leads"
 
 
@@ -58,11 +63,12 @@ def kubectl_of(cluster: ControlPlane, user: str | None = None) -> Kubectl:
 
 
 def install(cluster: ControlPlane, examples: Sequence[str]) -> None:
-    """CRDs, catalogue, RBAC, and folders of examples. Raises NotInstalled."""
+    """CRDs, admission policies, catalogue, RBAC, and folders of examples. Raises NotInstalled."""
     kubectl = kubectl_of(cluster)
     crds = ROOT / "crds"
     kubectl("apply", "--server-side", "-f", crds)
     kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
+    enforce(kubectl)
     rbac = ROOT / "config" / "rbac"
     kubectl(
         "apply", "--server-side",
@@ -70,6 +76,61 @@ def install(cluster: ControlPlane, examples: Sequence[str]) -> None:
     )  # fmt: skip
     for folder in examples:
         kubectl("apply", "-f", EXAMPLES / folder)
+
+
+def enforce(kubectl: Kubectl) -> None:
+    """Installs the admission policies, and returns once they are in force, as the administrator. Raises NotInstalled.
+
+    A policy takes about a second from when it is stored, and all that are stored by then take effect together: so it is
+    enough to see those that were stored last, the mutating and the validating ones each.
+    """
+    kubectl("apply", "--server-side", "-f", ROOT / "config" / "admission")
+    deadline = time.monotonic() + IN_FORCE_SECONDS
+    while not (_stamps(kubectl) and _refuses(kubectl)):
+        if time.monotonic() > deadline:
+            raise NotInstalled(f"the admission policies are not in force after {IN_FORCE_SECONDS:g} s")
+        time.sleep(0.05)
+
+
+def _stamps(kubectl: Kubectl) -> bool:
+    """Whether one of each kind, tried only, gets the name of the one who made it (stamps.yaml)."""
+    probes = {
+        "ActionPolicy": {},
+        "ActionType": {"description": "d", "risk": "Low", "idempotent": True, "parameters": {"type": "object"},
+                       "executor": {"builtIn": {"name": "wait", "version": 1}}},
+        "ActionProposal": {"action": "wait", "reason": "r"},
+        "ActionWorkflow": {"description": "d", "reason": "r", "steps": [{"name": "a", "action": "wait"}]},
+        "ActionApproval": {"subject": {"kind": "ActionProposal", "name": "a", "uid": "a"}, "actions": ["wait"],
+                           "digest": "sha256:" + "0" * 64, "decision": "Reject"},
+    }  # fmt: skip
+    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": [_probe(*probe) for probe in probes.items()]})
+    try:
+        answer = kubectl("create", "--dry-run=server", "--namespace", "default", "-o", "yaml", "-f", "-", text=text)
+    except NotInstalled as error:
+        if "ServiceUnavailable" in str(error):  # the API server does not yet know the schema of what it is to fill in
+            return False
+        raise
+    return all(
+        "requestedBy" in made["spec"] or "approver" in made["spec"] or made["metadata"].get("annotations")
+        for made in yaml.safe_load_all(answer)
+    )
+
+
+def _refuses(kubectl: Kubectl) -> bool:
+    """Whether a proposal with the mark of a step, tried only, is refused (steps.yaml)."""
+    probe = _probe("ActionProposal", {"action": "wait", "reason": "r"})
+    probe["metadata"]["labels"] = {"actionoperator.dev/workflow": "probe"}
+    try:
+        kubectl("create", "--dry-run=server", "--namespace", "default", "-f", "-", text=json.dumps(probe))
+    except NotInstalled as refused:
+        if "'action-operator-steps'" not in str(refused):
+            raise
+        return True
+    return False
+
+
+def _probe(kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "actionoperator.dev/v1alpha1", "kind": kind, "metadata": {"name": "probe"}, "spec": spec}
 
 
 def operator_command(cluster: ControlPlane, *options: str, token_seconds: int = 3600) -> list[str]:

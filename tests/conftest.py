@@ -4,20 +4,17 @@ import re
 import secrets
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.installed import install_crds
 from harness.stage import Stage, staged
 
-from controller.api.base import API_VERSION
-from controller.api.kinds import KINDS
+from hack.installation import enforce, kubectl_of
 from localcluster.controlplane import ControlPlane
-from localcluster.errors import RequestFailed
 
 ROOT = Path(__file__).parents[1]
-CRDS = ROOT / "crds"
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background, where shells ignore Ctrl-C: the programs that tests interrupt would inherit that.
@@ -26,27 +23,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture(scope="session")
 def crds(cluster: ControlPlane) -> None:
-    """Install the CRDs as a user does, and wait until the API server serves them."""
-    kubectl = [cluster.kubectl, "--kubeconfig", cluster.kubeconfig]
-    subprocess.run([*kubectl, "apply", "--server-side", "-f", CRDS], check=True, capture_output=True)
-    subprocess.run([*kubectl, "wait", "--for=condition=Established", "--timeout=30s", "-f", CRDS], check=True,
-                   capture_output=True)  # fmt: skip
-    for info in (kind.INFO for kind in KINDS):
-        _wait_until_served(cluster, f"/apis/{API_VERSION}/{info.plural}")
-
-
-def _wait_until_served(cluster: ControlPlane, path: str) -> None:
-    """Established comes before the storage is there: until then the API server answers 429."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            cluster.api().get(path)
-        except RequestFailed as error:
-            if error.status not in (404, 429) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-        else:
-            return
+    """Our kinds and the admission policies that go with them, as a user installs them, in force."""
+    install_crds(cluster)
+    enforce(kubectl_of(cluster))
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,28 @@
-"""Whether the API server proves who asks and who votes."""
+"""Whether the API server itself proves who asks and who votes: the shipped admission policies, as they are stored.
 
+The policies are files of config/admission; controller/core/admission.py, generated from them, has the digest of each
+spec. Pure: what is stored was read before (controller/kube/admission.py), with the defaults that the API server sets,
+all of which the files write out.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+
+from controller.core.admission import SHIPPED
+from controller.core.digest import sha256
+from controller.core.ports import Json
+
+PART_OF = "app.kubernetes.io/part-of"
+OURS = "action-operator"
+FOLDER = "config/admission"
+OPTIONAL = frozenset({"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"})
+"""Kinds that an API server need not serve (before 1.36): what they fill in is compared by the others all the same."""
+
+Found = Mapping[str, Sequence[Json] | None]
+"""Stored objects by kind, those with our label; None: the API server does not serve the kind."""
+Digests = Mapping[str, Mapping[str, str]]
+"""Digest of the spec by kind and name."""
 
 
 @dataclass(frozen=True)
@@ -12,5 +33,54 @@ class Enforcement:
     fault: str | None
 
     def proves(self, at: datetime, grace_seconds: float) -> bool:
-        """Whether the identities in an object made at `at`, by the API server's clock, are proven."""
+        """Whether the identities in an object made at `at`, by the API server's clock, are proven.
+
+        A policy reaches all API servers some time after it is stored; until then objects are taken unchecked.
+        """
         return self.fault is None and self.since is not None and (at - self.since).total_seconds() >= grace_seconds
+
+
+def enforcement(found: Found, shipped: Digests = SHIPPED) -> Enforcement:
+    """Compares what is stored with what is shipped."""
+    faults = list(_faults(found, shipped))
+    if faults:
+        return Enforcement(None, f"{'; '.join(faults)}; apply {FOLDER} of this version")
+    changes = [
+        changed
+        for kind, stored in found.items()
+        for item in stored or ()
+        if item["metadata"]["name"] in shipped.get(kind, ())
+        for changed in _changes(item)
+    ]
+    return Enforcement(max(changes), None)
+
+
+def _faults(found: Found, shipped: Digests) -> Iterator[str]:
+    for kind, digests in shipped.items():
+        stored = found.get(kind)
+        if stored is None:
+            if kind not in OPTIONAL:
+                yield f"the API server serves no {kind}"
+            continue
+        specs = {item["metadata"]["name"]: item.get("spec") for item in stored}
+        for name, digest in digests.items():
+            if name not in specs:
+                yield f"{kind} {name} is missing (or has lost its label {PART_OF}={OURS})"
+            elif _digest(specs[name]) != digest:
+                yield f"{kind} {name} is not the shipped one"
+
+
+def _digest(spec: object) -> str | None:
+    try:
+        return sha256(spec)
+    except ValueError:
+        return None
+
+
+def _changes(item: Json) -> Iterator[datetime]:
+    """When it was made, and when its spec last changed as far as the API server tells (both by its own clock)."""
+    about = item["metadata"]
+    yield datetime.fromisoformat(about["creationTimestamp"])
+    for entry in about.get("managedFields") or ():
+        if "f:spec" in (entry.get("fieldsV1") or {}) and entry.get("time"):
+            yield datetime.fromisoformat(entry["time"])

@@ -6,7 +6,9 @@ import http.client
 import json
 import secrets
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,6 +21,8 @@ from localcluster.controlplane import ControlPlane
 Manifest = dict[str, Any]
 
 INFO = {kind.INFO.kind: kind.INFO for kind in KINDS}
+OPERATOR = "system:serviceaccount:action-operator:action-operator"
+AS_OPERATOR = {"Impersonate-User": OPERATOR, "Impersonate-Group": "system:masters"}
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,13 @@ class Answer:
 
 
 class ApiServer:
-    """The API server as its administrator sees it, over one connection. Unknown fields are refused."""
+    """The API server as its administrator (or the user of a kubeconfig) sees it, over one connection.
 
-    def __init__(self, cluster: ControlPlane, namespace: str) -> None:
-        config = yaml.safe_load(cluster.kubeconfig.read_text())
+    Unknown fields are refused.
+    """
+
+    def __init__(self, cluster: ControlPlane, namespace: str, kubeconfig: Path | None = None) -> None:
+        config = yaml.safe_load((kubeconfig or cluster.kubeconfig).read_text())
         authority = config["clusters"][0]["cluster"]["certificate-authority-data"]
         trust = ssl.create_default_context(cadata=base64.b64decode(authority).decode())
         address = urlsplit(cluster.server)
@@ -57,10 +64,12 @@ class ApiServer:
     def close(self) -> None:
         self._connection.close()
 
-    def send(self, method: str, path: str, body: Manifest | None = None) -> Answer:
+    def send(
+        self, method: str, path: str, body: Manifest | None = None, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """Send JSON; a PATCH is a merge patch."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind}
+        headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind, **(headers or {})}
         self._connection.request(method, path, None if body is None else json.dumps(body), headers)
         with self._connection.getresponse() as answer:
             return Answer(answer.status, json.loads(answer.read()))
@@ -80,9 +89,9 @@ class ApiServer:
         return self.send("PUT", self.path(manifest["kind"], name) + _query(dry_run), manifest)
 
     def patch_status(self, stored: Manifest, status: Manifest, *, dry_run: bool = True) -> Answer:
-        """Merge into the status, as the operator does."""
+        """Merge into the status as the operator, for nobody else may; by an administrator only."""
         path = self.path(stored["kind"], stored["metadata"]["name"], "status")
-        return self.send("PATCH", path + _query(dry_run), {"status": status})
+        return self.send("PATCH", path + _query(dry_run), {"status": status}, AS_OPERATOR)
 
     def stored(self, manifest: Manifest) -> Manifest:
         """Create the object under a name that is free, and return it as the server stored it."""

@@ -184,7 +184,11 @@ def test_a_name_that_is_taken_is_a_conflict(scene: Scene) -> None:
 def test_who_may_not_read_the_rules_may_still_propose(bare: Scene) -> None:
     with pytest.raises(RightMissing, match=r"verbs: \[create\]"):
         bare.run(propose, user="bob")
-    bare.allow("bob", {"apiGroups": ["actionoperator.dev"], "resources": ["actionproposals"], "verbs": ["create"]})
+    bare.allow(
+        "bob",
+        {"apiGroups": ["actionoperator.dev"], "resources": ["actionproposals"], "verbs": ["create"]},
+        {"apiGroups": ["actionoperator.dev"], "resources": ["actiontypes"], "verbs": ["propose"]},
+    )
     made = bare.run(propose, user="bob")
     assert made.spec.requested_by is not None
     assert made.spec.requested_by.username == "bob"

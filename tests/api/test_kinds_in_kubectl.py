@@ -1,6 +1,7 @@
 """Our kinds as a user of kubectl meets them."""
 
 import json
+import secrets
 import subprocess
 from collections.abc import Callable, Iterator
 
@@ -16,12 +17,17 @@ Kubectl = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def kubectl(cluster: ControlPlane, crds: None, namespace: str) -> Kubectl:
+def kubectl(schema_only: ControlPlane) -> Kubectl:
+    """In a namespace of its own, on an API server that checks nothing but the schema."""
+    name = f"kinds-{secrets.token_hex(4)}"
+
     def run(*arguments: str, given: Manifest | str = "") -> subprocess.CompletedProcess[str]:
-        command = [str(cluster.kubectl), "--kubeconfig", str(cluster.kubeconfig), "--namespace", namespace, *arguments]
+        config = str(schema_only.kubeconfig)
+        command = [str(schema_only.kubectl), "--kubeconfig", config, "--namespace", name, *arguments]
         text = given if isinstance(given, str) else json.dumps(given)
         return subprocess.run(command, input=text, capture_output=True, text=True, check=False, timeout=30)
 
+    assert run("create", "namespace", name).returncode == 0
     return run
 
 

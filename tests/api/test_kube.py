@@ -4,6 +4,7 @@ import asyncio
 import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import aiohttp
 import pytest
 import yaml
+from api_server import AS_OPERATOR
 
 from controller.core.errors import (
     Conflict,
@@ -74,10 +76,10 @@ async def new_proposal(api: Api, namespace: str, name: str = "p") -> Json:
 
 
 async def say(api: Api, stored: Json, message: str) -> Json:
-    """A status patch of that version of the proposal."""
+    """A status patch of that version of the proposal, as the operator."""
     about = stored["metadata"]
     return await patch_status(
-        api,
+        replace(api, headers=AS_OPERATOR),
         PROPOSALS,
         about["namespace"],
         about["name"],

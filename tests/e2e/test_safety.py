@@ -5,7 +5,7 @@ import signal
 import time
 from datetime import UTC, datetime
 
-from harness.stage import Stage, deployment, proposal, workflow
+from harness.stage import AS_OPERATOR, Stage, deployment, proposal, workflow
 
 from hack.hook_target import HookTarget
 
@@ -114,7 +114,7 @@ def test_a_poisoned_object_delays_no_other_and_shows_its_fault(stage: Stage) -> 
     stage.apply(proposal("poisoned", "log-message", {"message": "x"}, suspend=True))
     stage.phase("ap", "poisoned", "Blocked")
     # Nobody but the operator writes status; what it cannot read there must not stop it.
-    stage.kubectl("patch", "ap", "poisoned", "--subresource=status", "--type=json", "-p",
+    stage.kubectl("patch", "ap", "poisoned", *AS_OPERATOR, "--subresource=status", "--type=json", "-p",
                   '[{"op":"replace","path":"/status/digest","value":"sha256:' + "0" * 64 + '"},'
                   '{"op":"add","path":"/status/attempts","value":[{"number":1,"id":"x","operation":"not-a-uuid","owner":"nobody",'
                   '"typeDigest":"sha256:' + "0" * 64 + '","idempotent":true,"startedAt":"2026-01-01T00:00:00Z",'

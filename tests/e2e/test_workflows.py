@@ -2,7 +2,8 @@
 
 import time
 
-from harness.stage import Stage, deployment, proposal, workflow
+import yaml
+from harness.stage import AS_OPERATOR, Stage, deployment, proposal, workflow
 
 from hack.hook_target import HookTarget
 
@@ -184,7 +185,10 @@ def test_a_proposal_that_claims_to_be_a_step_gets_nothing(stage: Stage) -> None:
             "controller": True,
         }
     ]
-    stage.apply(forged)
+    told = stage.apply(forged, check=False)
+    assert "may not set, change or remove owner references of kind ActionWorkflow" in told
+    # Were it there all the same, made before the admission policies were in force, it would get nothing.
+    stage.kubectl("create", "-f", "-", *AS_OPERATOR, input=yaml.safe_dump(forged))
     blocked = stage.phase("ap", "forged", "Blocked")
     assert blocked["blocked"]["rule"] == "workflow"
     assert "attempts" not in blocked

@@ -26,6 +26,9 @@ RUNNER_RULES = (
     {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "create", "patch"]},
 )  # fmt: skip
 NODE_RULES = ({"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]},)
+OPERATOR = "system:serviceaccount:action-operator:action-operator"
+AS_OPERATOR = (f"--as={OPERATOR}", "--as-group=system:masters")
+"""For kubectl as the administrator: writes what admission leaves to the operator alone."""
 PLURALS = {"ap": "actionproposals", "aw": "actionworkflows"}
 
 
@@ -119,7 +122,7 @@ class Stage:
         found = []
         for line in self.cluster.audit_log.read_text().splitlines():
             entry = json.loads(line)
-            ours = entry["user"]["username"] == "system:serviceaccount:action-operator:action-operator"
+            ours = entry["user"]["username"] == OPERATOR
             target = entry.get("objectRef") or {}
             if (
                 ours
