@@ -16,6 +16,7 @@ from controller.api.common import (
     HistoryEntry,
     LifecycleStatus,
     Preview,
+    Quorum,
     Undo,
     Vote,
 )
@@ -43,7 +44,11 @@ SHARED: dict[str, Any] = {
     "observed_generation": 1, "phase": Phase.FAILED, "outcome": Outcome.FAILED, "message": "no", "digest": DIGEST,
     "request_digest": DIGEST, "retry_count": 1, "next_retry_at": NOW, "started_at": NOW, "completed_at": NOW,
     "risk": Risk.HIGH, "mode": Mode.OBSERVE,
-    "approval": ApprovalProgress(required=2, have=1, groups=("sre",), expires_at=NOW),
+    "approval": ApprovalProgress(
+        required=2, have=1, groups=("sre",), expires_at=NOW, requested_at=NOW, allow_self=False, valid_seconds=3600,
+        request_timeout_seconds=7200, on_drift="Proceed",
+        quorums=(Quorum(policy="prod", required=2, groups=("sre", "dba")), Quorum(required=1)),
+    ),
     "approvals": (Vote(name="yes", username="alice", decision="Approve", comment="ok", at=NOW),),
     "blocked": Blocked(policy="default", rule="halt", until=NOW),
     "preview": Preview(
