@@ -31,7 +31,7 @@ def type_digest(spec: Json) -> str:
     return sha256(spec)
 
 
-def request_digest(
+def request_document(
     *,
     kind: str,
     namespace: str,
@@ -39,24 +39,22 @@ def request_digest(
     types: Mapping[str, Json],
     runner: str | Mapping[str, str | None] | None,
     timings: Mapping[str, tuple[int, RetryConfig]],
-) -> str:
-    """Digest of everything that decides what will run.
+) -> Json:
+    """Everything that decides what will run, as the document that the request digest is over.
 
     `spec` as stored; `types` the specs of all reachable action types by name; `timings` the resolved timeout (seconds)
     and retry of each step by name, a proposal being one step with the empty name.
     """
-    return sha256(
-        {
-            "kind": kind,
-            "namespace": namespace,
-            "spec": {key: value for key, value in spec.items() if key not in _NOT_DIGESTED},
-            "types": dict(types),
-            "runner": dict(runner) if isinstance(runner, Mapping) else runner,
-            "timings": {
-                name: {"timeoutSeconds": seconds, "retry": retry.wire()} for name, (seconds, retry) in timings.items()
-            },
-        }
-    )
+    return {
+        "kind": kind,
+        "namespace": namespace,
+        "spec": {key: value for key, value in spec.items() if key not in _NOT_DIGESTED},
+        "types": dict(types),
+        "runner": dict(runner) if isinstance(runner, Mapping) else runner,
+        "timings": {
+            name: {"timeoutSeconds": seconds, "retry": retry.wire()} for name, (seconds, retry) in timings.items()
+        },
+    }
 
 
 def digest(request: str, changes: Sequence[Change]) -> str:

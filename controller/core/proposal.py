@@ -9,7 +9,7 @@ from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.attempts import claim, replace_last
 from controller.core.conclude import conclude, moment
 from controller.core.decision import Act, Decision, Work
-from controller.core.digest import canonical, digest, request_digest, sha256
+from controller.core.digest import canonical, digest, sha256
 from controller.core.gates import (
     cancelled,
     end_of,
@@ -21,8 +21,8 @@ from controller.core.gates import (
 )
 from controller.core.lifecycle import blocked, effective_mode, in_order, proposed, refused, waiting
 from controller.core.ports import PreviewResult
+from controller.core.request import acts_as, proposal_request
 from controller.core.status import Standing, bounded, note, settle
-from controller.core.validation import executor_name
 from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone
 from controller.core.view import Chance, ProposalView, TypeEntry
 
@@ -126,7 +126,7 @@ def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
         update={
             "attempts": attempts,
             "started_at": status.started_at or now,
-            "runner": _acts_as(view, entry),
+            "runner": acts_as(view, entry),
             "next_retry_at": None,
         }
     )
@@ -170,15 +170,7 @@ def _seen(view: ProposalView, now: datetime) -> ProposalStatus:
 def _with_preview(
     view: ProposalView, status: ProposalStatus, entry: TypeEntry, result: PreviewResult, now: datetime
 ) -> ProposalStatus:
-    spec, runner = view.proposal.spec, _acts_as(view, entry)
-    request = request_digest(
-        kind=view.proposal.kind,
-        namespace=view.proposal.metadata.namespace or "",
-        spec=view.raw_spec,
-        types={spec.action: entry.raw_spec},
-        runner=runner,
-        timings={"": (view.timeout_seconds, view.retry)},
-    )
+    request = sha256(proposal_request(view, entry))
     preview = preview_status(result, now)
     return status.model_copy(
         update={
@@ -186,8 +178,8 @@ def _with_preview(
             "request_digest": request,
             "digest": digest(request, preview.changes),
             "risk": entry.type.spec.risk,
-            "mode": effective_mode(spec.mode, view.policy.mode),
-            "runner": runner,
+            "mode": effective_mode(view.proposal.spec.mode, view.policy.mode),
+            "runner": acts_as(view, entry),
             "undo": result.undo,
         }
     )
@@ -198,12 +190,6 @@ def _small(change: Change) -> Change:
     values = {"before": change.before, "after": change.after}
     long = {name: sha256(value) for name, value in values.items() if len(canonical(value)) > MAX_VALUE_BYTES}
     return change.model_copy(update=long) if long else change
-
-
-def _acts_as(view: ProposalView, entry: TypeEntry) -> str | None:
-    """The runner, for actions that touch the API server."""
-    traits = view.world.catalogue.built_ins.traits(executor_name(entry), view.proposal.spec.parameters)
-    return view.runner if traits.needs_runner else None
 
 
 def preview_status(result: PreviewResult, now: datetime) -> Preview:

@@ -8,15 +8,16 @@ from controller.api.common import Change
 from controller.api.names import Mode, Outcome, Phase, Reason, StepOutcome, Transition
 from controller.api.workflow import OnFailure, Order, Step, StepStatus, WorkflowStatus
 from controller.core.decision import Decision, Gather, NewStep
-from controller.core.digest import digest, request_digest
+from controller.core.digest import digest, sha256
 from controller.core.graph import predecessors
 from controller.core.lifecycle import Moment, blocked, effective_mode, ended, in_order, proposed, refused, waiting
 from controller.core.ports import PreviewResult
 from controller.core.proposal import preview_status
+from controller.core.request import workflow_request
 from controller.core.status import Standing, note
 from controller.core.steps import by_name, is_ours, mirrored, new_step, proposal_name, started, succeeded
 from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone
-from controller.core.view import WorkflowView, retry_config, timeout_seconds
+from controller.core.view import WorkflowView
 from controller.core.workflow_gates import STEP_GATES, end_of, first_refusal, next_deadline, validated, without_leave
 
 MAX_NAMES_TOLD = 10
@@ -223,20 +224,7 @@ def _seen(view: WorkflowView, now: datetime) -> WorkflowStatus:
         return status
     spec, types = view.workflow.spec, view.world.catalogue.types
     actions = {step.action for step in spec.steps}
-    request = request_digest(
-        kind=view.workflow.kind,
-        namespace=view.workflow.metadata.namespace or "",
-        spec=view.raw_spec,
-        types={action: types[action].raw_spec for action in actions if action in types},
-        runner={step.name: view.runner_of(step) for step in spec.steps},
-        timings={
-            step.name: (
-                timeout_seconds(step.timeout_seconds, types.get(step.action), view.world.settings),
-                retry_config(types.get(step.action), *(r.wire() for r in (spec.retry, step.retry) if r)),
-            )
-            for step in spec.steps
-        },
-    )
+    request = sha256(workflow_request(view))
     preview = preview_status(_combined_preview(view), now)
     risks = [types[action].type.spec.risk for action in actions if action in types]
     status = status.model_copy(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from unit.core.making import CHANCE, NOW, SCALE_PREVIEW, type_entry, view
 
 from controller.api.common import Change, RetryConfig
-from controller.core.digest import canonical, digest, request_digest, sha256, type_digest
+from controller.core.digest import canonical, digest, request_document, sha256, type_digest
 from controller.core.proposal import decide
 from controller.core.view import Findings
 
@@ -25,6 +25,10 @@ REQUEST: Any = {
     "timings": {"": (300, RetryConfig())},
 }
 CHANGE = Change(target="Deployment shop/checkout", path="spec.replicas", before=3, after=6)
+
+
+def request_digest(**parts: Any) -> str:
+    return sha256(request_document(**parts))
 
 
 def test_worked_example() -> None:
