@@ -32,7 +32,8 @@ from controller.client.switches import (
     set_mode,
 )
 from controller.core.errors import NotFound
-from controller.core.policy import PolicySubject, effective
+from controller.core.matching import PolicySubject
+from controller.core.policy import effective
 from controller.core.ports import Json
 from controller.kube.resources import POLICIES, TYPES
 
@@ -55,7 +56,7 @@ async def show_mode(run: Run, *, form: ReportForm) -> Exit:
     """Which policies say a mode or halt, and what is in force for each action of the namespace."""
     policies = await read_policies(run.api)
     speaking = [policy for policy in policies.readable if policy.spec.mode or policy.spec.halt]
-    types = await _types(run)
+    types = await read_types(run)
     labels = await namespace_labels(run.api, run.namespace)
     lines = list(in_force(policies.readable, types, run.namespace, labels or {}))
     if form is not ReportForm.TEXT:
@@ -176,7 +177,7 @@ def _as_data(namespace: str, policies: Sequence[ActionPolicy], effects: Sequence
     return {"namespace": namespace, "inForce": effect, "policies": said}
 
 
-async def _types(run: Run) -> list[ActionType]:
+async def read_types(run: Run) -> list[ActionType]:
     """The action types that can be read, by name."""
     found = []
     for raw in (await run.api.list(TYPES)).items:

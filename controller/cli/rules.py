@@ -101,6 +101,6 @@ def explain(
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Show every policy: whether it is about one proposal or workflow, why not, what it contributes, what holds."""
-    from controller.cli.explaining import explain as explain_policies
+    from controller.cli.explaining import explain_policies
 
     run(connection(context, namespace, context_name, kubeconfig), lambda run: explain_policies(run, name, form=output))
