@@ -190,17 +190,40 @@ class HistoryEntry(StatusModel):
     """In words."""
 
 
+class Quorum(StatusModel):
+    """What one policy asks for."""
+
+    policy: ShortText | None = None
+    """The ActionPolicy; absent where the operator itself asks (OPERATOR_APPROVAL_MODE)."""
+    required: Annotated[int, Field(ge=1, le=20)]
+    """How many people must approve."""
+    groups: Annotated[tuple[UserName, ...], Field(max_length=256, json_schema_extra=ATOMIC)] = ()
+    """Of which groups they must be members, one of them each; empty = of any."""
+
+
 class ApprovalProgress(StatusModel):
-    """How far the approval is."""
+    """What is asked for, noted when waiting begins and only tightened from then on, and how far it is."""
 
     required: int
     """Approvals needed."""
     have: int
     """Approvals that count."""
-    groups: Annotated[tuple[ShortText, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
+    groups: Annotated[tuple[UserName, ...], Field(max_length=256, json_schema_extra=ATOMIC)] = ()
     """Groups of which someone must still approve."""
     expires_at: Timestamp | None = None
-    """When the approvals run out if nothing was claimed by then."""
+    """Approved: when that runs out if nothing was claimed by then. Waiting: when the request ends."""
+    requested_at: Timestamp
+    """When waiting began."""
+    quorums: Annotated[tuple[Quorum, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
+    """What each policy asks for. All must be met."""
+    allow_self: bool = False
+    """Whether the requester's own approval counts."""
+    valid_seconds: int
+    """How long an approval is good for the first claim."""
+    request_timeout_seconds: int
+    """How long the request may wait."""
+    on_drift: Annotated[str, Field(max_length=16)] = "Reapprove"
+    """What happens when the target changed since the preview that was approved: Reapprove or Proceed."""
 
 
 class Vote(StatusModel):
