@@ -26,6 +26,7 @@ from controller.client.votes import check_votable, vote_manifest
 from controller.client.voting import cast_vote
 from controller.core.errors import NotFound, TransientFailure
 
+OWN_DOES_NOT_COUNT = "you asked for it yourself, and the policy does not count the requester's own (approval.allowSelf)"
 COUNT_SECONDS = 5.0
 LOOK_SECONDS = 0.25
 _VERBS = {Vote.APPROVE: "approve", Vote.REJECT: "reject"}
@@ -47,7 +48,9 @@ async def vote(
     if (needless := no_approval_needed(model)) and decision is Vote.APPROVE:
         raise Refused(f"{item.short} needs no approval: {needless}")
     if decision is Vote.APPROVE and is_own(model, me):
-        run.note("you asked for it yourself: your own approval counts only where policy allows it")
+        if own_counts(model) is False:
+            raise Refused(f"{item.short}: {OWN_DOES_NOT_COUNT}", Exit.NOT_COUNTED)
+        run.note("you asked for it yourself")
     confirm(run, f"{_VERBS[decision].capitalize()} {item.short}, {shown_digest}?", yes=yes)
     now = await run.client.get(item.name, item.kind, namespace=item.namespace)
     if now.metadata.uid != item.uid:
@@ -70,8 +73,10 @@ def tally(model: Model, vote: ActionApproval) -> Tally:
     """Whether the vote counts. `said` is about the object and begins with a verb."""
     status, decision = model.status, vote.spec.decision
     counted = any(entry.name == vote.metadata.name for entry in status.approvals)
-    if decision is Vote.REJECT and (counted or status.outcome is not None):
-        return Tally(f"is {standing_still(model)}", Exit.OK if counted else Exit.NOT_COUNTED)
+    if counted and decision is Vote.REJECT:
+        if status.outcome is not None:
+            return Tally(f"is {standing_still(model)}", Exit.OK)
+        return Tally(f"counts your rejection, and what runs is asked to stop ({standing_still(model)})", Exit.OK)
     if counted:
         progress = status.approval
         missing = still_missing(progress) if progress else ""
@@ -91,9 +96,8 @@ def why_not_counted(model: Model, vote: ActionApproval) -> Tally:
     if condition is not None and condition.reason is Reason.IDENTITY_NOT_ENFORCED:
         return Tally(f"does not count your vote: {condition.message}", Exit.NOT_COUNTED)
     if voter is not None and vote.spec.decision is Vote.APPROVE:
-        if is_own(model, voter):
-            said = "does not count your approval: you asked for it yourself, and no policy allows that (allowSelf)"
-            return Tally(said, Exit.NOT_COUNTED)
+        if is_own(model, voter) and not own_counts(model):
+            return Tally(f"does not count your approval: {OWN_DOES_NOT_COUNT}", Exit.NOT_COUNTED)
         earlier = next((entry for entry in model.status.approvals if entry.username == voter.username), None)
         if earlier is not None:
             said = f"counts an earlier vote of yours ({earlier.name}), and each user's only once"
@@ -105,6 +109,12 @@ def is_own(model: Model, me: Identity) -> bool:
     """Whether it was asked for by the same user."""
     asker = model.spec.requested_by
     return asker is not None and asker.username == me.username
+
+
+def own_counts(model: Model) -> bool | None:
+    """Whether the requester's own approval counts; None = nothing is asked for yet."""
+    progress = model.status.approval
+    return progress.allow_self if progress else None
 
 
 def no_approval_needed(model: Model) -> str:

@@ -32,7 +32,7 @@ Exit codes:
     1  an error, or not confirmed     2  wrong usage    3  not found
     4  forbidden: the API server refuses the vote, the message says why
     5  the API server cannot be reached
-   16  the vote is stored and does not count; the message says why
+   16  the vote does not count; the message says why
   124  the vote is stored, and the operator has not counted it within seconds
   130  interrupted (Ctrl-C)
 """

@@ -12,7 +12,7 @@ from controller.api.common import Identity
 from controller.api.names import Phase
 from controller.api.proposal import ActionProposal
 from controller.cli.approvals import waits_for
-from controller.cli.approving import is_own
+from controller.cli.approving import is_own, own_counts
 from controller.cli.catalogue import RISKS
 from controller.cli.data import list_of, write
 from controller.cli.exits import Exit
@@ -81,6 +81,8 @@ def why_not(model: Model, me: Identity, voted: str, forbidden: Sequence[str]) ->
         return f"you {voted} it"
     if forbidden:
         return f"you may not approve {_few(forbidden)}"
+    if is_own(model, me) and own_counts(model) is False:
+        return "you asked for it"
     return ""
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from controller.api.common import Identity
+from controller.api.common import Identity, Quorum
 from controller.cli.approvals import waits_for
-from controller.cli.approving import no_approval_needed
+from controller.cli.approving import no_approval_needed, own_counts
 from controller.cli.data import write
 from controller.cli.exits import Exit
 from controller.cli.find import find
@@ -99,12 +99,22 @@ def rule_lines(model: Model) -> Iterator[str]:
         yield f"it is finished ({status.outcome}): nothing is approved any more"
     elif needless := no_approval_needed(model):
         yield f"no approval: {needless}"
-    elif status.approval is not None:
-        yield f"{status.approval.required} approvals by different users; it has {waits_for(status.approval)}"
-    else:
+    elif status.approval is None:
         yield "not known yet: the operator has not asked for approvals"
+    else:
+        for quorum in status.approval.quorums:
+            yield _quorum(quorum)
+        yield f"it has {waits_for(status.approval)}, each user counted once"
     if status.outcome is None and asker is not None:
-        yield f"{asker.username} asked for it: their own approval counts only where policy allows it"
+        counts = {True: "and may approve it", False: "and does not count", None: "and may not count"}
+        yield f"{asker.username} asked for it, {counts[own_counts(model)]}"
+
+
+def _quorum(quorum: Quorum) -> str:
+    """`2 approvals of group sre or dba (policy prod)`."""
+    many = f"{quorum.required} approvals" if quorum.required > 1 else "an approval"
+    groups = f" of group {' or '.join(quorum.groups)}" if quorum.groups else ""
+    return f"{many}{groups} ({f'policy {quorum.policy}' if quorum.policy else 'setting OPERATOR_APPROVAL_MODE'})"
 
 
 def as_data(found: Found) -> Json:

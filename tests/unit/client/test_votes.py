@@ -136,5 +136,3 @@ def test_only_the_same_vote_counts_as_cast_before(change: dict[str, Any], same: 
     body = vote_manifest(waiting(), Vote.APPROVE, BOB)
     stored = ActionApproval.model_validate({**body, "spec": {**body["spec"], **change}})
     assert is_the_vote(stored, body) is same
-
-
