@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from unit.core.making import CHANCE, LOG, NOW, SCALE, after, claimed, type_entry, view, workflow_view, world
+from unit.core.making import CHANCE, LOG, NOW, SCALE, after, attempt, attempts, type_entry, view, workflow_view, world
 
 from controller.api.crd import crd
 from controller.api.proposal import ActionProposal
@@ -87,10 +87,8 @@ def test_another_type_is_told_by_when_it_changed() -> None:
 
 def test_after_an_attempt_the_type_that_it_ran_is_known() -> None:
     subject, raw_spec = stored()
-    ran = claimed({"number": 1, "id": "a", "operation": "o", "owner": "p", "typeDigest": "sha256:" + "1" * 64,
-                   "idempotent": True, "startedAt": "2026-11-22T15:00:00Z", "deadline": "2026-11-22T15:05:00Z"})  # fmt: skip
-    attempts = ActionProposal.model_validate({"metadata": {"name": "a"}, "spec": raw_spec, "status": ran}).status
-    status = subject.status.model_copy(update={"attempts": attempts.attempts})
+    ran = attempts(attempt(typeDigest="sha256:" + "1" * 64))
+    status = subject.status.model_copy(update={"attempts": ran})
     subject = subject.model_copy(update={"status": status})
     (told,) = difference(subject, raw_spec, types=[type_entry("scale-workload", description="another")])
     assert told.startswith("types.scale-workload: is sha256:")
