@@ -9,7 +9,7 @@ from rich.text import Text
 from controller.api.common import ApprovalProgress, Condition, Vote
 from controller.api.names import ConditionType, Phase, Reason
 from controller.cli.items import Model
-from controller.cli.screen import INDENT, Grid, fields, section, shown
+from controller.cli.screen import INDENT, Grid, Last, fields, section, shown
 from controller.cli.times import Clock, countdown, stamp
 from controller.client.standing import phase_of
 
@@ -40,10 +40,15 @@ def approval_section(model: Model, now: datetime) -> list[RenderableType]:
     status = model.status
     if status.approval is None and not status.approvals and phase_of(model) is not Phase.AWAITING_APPROVAL:
         return []
-    body: list[RenderableType] = [fields(_rows(model, now))]
+    body: list[RenderableType] = [fields(_rows(model, now)), digest_line(status.digest)]
     if status.approvals:
         body.append(_votes(status.approvals))
     return section("Approval", Group(*body))
+
+
+def digest_line(digest: str | None) -> Grid:
+    """The digest, never broken over lines by us, so that it can be copied."""
+    return Grid([(Text("Digest", "dim"), Text(digest or "-"))], last=Last.RUN_ON, indent=INDENT)
 
 
 def _rows(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
@@ -54,8 +59,6 @@ def _rows(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
         yield "But", shown(f"{condition.reason}: {condition.message}" if condition.message else condition.reason, "red")
     if progress is not None and progress.expires_at and model.status.outcome is None:
         yield "Expires", Text(f"{countdown(progress.expires_at, now)} ({stamp(progress.expires_at)})")
-    if model.status.digest:
-        yield "Digest", Text(model.status.digest)
 
 
 def _votes(votes: tuple[Vote, ...]) -> Grid:

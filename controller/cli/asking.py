@@ -20,9 +20,9 @@ def confirm(run: Run, question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise Refused("this needs a yes, and there is no terminal to ask on; add --yes", Exit.USAGE)
     run.out.file.flush()
-    run.err.print(one_line(f"{question} [y/N] "), end=" ", soft_wrap=True)
-    run.err.file.flush()
     with _ctrl_c_ends_it():
+        run.err.print(one_line(f"{question} [y/N]"), end=" ", soft_wrap=True)
+        run.err.file.flush()
         answer = sys.stdin.readline()
     if not answer:
         run.err.print()

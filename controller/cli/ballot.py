@@ -8,7 +8,7 @@ from rich.text import Text
 
 from controller.api.base import SpecModel
 from controller.api.workflow import ActionWorkflow, Step
-from controller.cli.approvals import approval_section
+from controller.cli.approvals import approval_section, digest_line
 from controller.cli.items import Model
 from controller.cli.page import changes, request_rows, title, yaml_text
 from controller.cli.screen import INDENT, Grid, fields, section, shown
@@ -37,7 +37,7 @@ def ballot(model: Model, now: datetime) -> Group:
         parts.append(shown(f"  ! only the first {MAX_CHANGES} changes are kept; there may be more", "yellow"))
     elif preview is None:
         parts += section("What it changes", Text("  there is no preview", "yellow"))
-    parts += approval_section(model, now) or section("Approval", fields([("Digest", Text(model.status.digest or "-"))]))
+    parts += approval_section(model, now) or section("Approval", digest_line(model.status.digest))
     return Group(*parts)
 
 

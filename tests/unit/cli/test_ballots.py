@@ -55,7 +55,7 @@ def test_a_ballot_has_all_that_decides() -> None:
         "Approval",
         "  Approvals  1 of 2, still needed from sre",
         "  Expires    in 3h (2026-11-22 18:10:00 UTC)",
-        f"  Digest     {samples.DIGEST}",
+        f"  Digest  {samples.DIGEST}",
         "  UTC 2026-11-22  WHO   VOTE     APPROVAL                COMMENT",
         "  15:06:00        dave  Approve  scale-big-0a1b2c3d4e5f  agreed on the call",
     ]

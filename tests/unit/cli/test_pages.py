@@ -133,7 +133,7 @@ def test_one_that_awaits_approval_says_what_is_missing_and_who_has_voted() -> No
         "Approval",
         "  Approvals  1 of 2, still needed from sre",
         "  Expires    in 3h (2026-11-22 18:10:00 UTC)",
-        f"  Digest     {samples.DIGEST}",
+        f"  Digest  {samples.DIGEST}",
         "  UTC 2026-11-22  WHO   VOTE     APPROVAL                COMMENT",
         "  15:06:00        dave  Approve  scale-big-0a1b2c3d4e5f  agreed on the call",
     ]
