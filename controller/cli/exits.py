@@ -16,6 +16,7 @@ class Exit(IntEnum):
     CANCELLED = 13
     OBSERVED = 14
     UNKNOWN = 15
+    NOT_COUNTED = 16
     TIMEOUT = 124
     INTERRUPTED = 130
 
@@ -24,6 +25,24 @@ def exit_of(outcome: str, *, as_asked: bool) -> Exit:
     """The code for an outcome. `as_asked`: it ended as its author wanted, be it by a dry run that they asked for."""
     return Exit.OK if as_asked else Exit[outcome.upper()]
 
+
+VOTE_HELP = """\b
+Exit codes:
+    0  the vote counts
+    1  an error, or not confirmed     2  wrong usage    3  not found
+    4  forbidden: the API server refuses the vote, the message says why
+    5  the API server cannot be reached
+   16  the vote does not count; the message says why
+  124  the vote is stored, and the operator has not counted it within seconds
+  130  interrupted (Ctrl-C)
+"""
+
+DIGEST_HELP = """\b
+Exit codes:
+    0  as stored, or nothing is stored yet
+    1  it differs; the message says which part. Also any other error
+    2  wrong usage    3  not found    4  forbidden    5  the API server cannot be reached
+"""
 
 HELP = """\b
 Exit codes:

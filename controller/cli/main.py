@@ -1,18 +1,29 @@
 """The commands and their options. What they do is imported when they run, so that `--help` is there at once."""
 
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from controller.cli import exits
-from controller.cli.options import Connection, DataForm, KindChoice, ListForm, PageForm, namespace_name, object_name
-from controller.cli.times import duration
+from controller.cli.arguments import (
+    Context,
+    Everywhere,
+    Kubeconfig,
+    Manifest,
+    Name,
+    Namespace,
+    Yes,
+    connection,
+    run,
+    seconds,
+)
+from controller.cli.leave import leave
+from controller.cli.options import Connection, KindChoice, ListForm, PageForm
+from controller.cli.rules import rules
 
 if TYPE_CHECKING:
     from controller.cli.session import Run
-
-T = TypeVar("T")
 
 
 class _Plugin(typer.Typer):
@@ -23,7 +34,7 @@ class _Plugin(typer.Typer):
 
 
 app = _Plugin(
-    help="Propose, watch, cancel and undo operational actions. Proposals are ap/NAME, workflows aw/NAME.",
+    help="Watch, approve, cancel, undo and halt operational actions. Proposals are ap/NAME, workflows aw/NAME.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -31,27 +42,8 @@ app = _Plugin(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
-Namespace = Annotated[
-    str | None,
-    typer.Option(
-        "--namespace", "-n", metavar="NS", parser=lambda text: _checked(namespace_name, text),
-        help="Namespace; default: the context's.",
-    ),
-]  # fmt: skip
-Context = Annotated[str | None, typer.Option("--context", metavar="NAME", help="Context of the kubeconfig.")]
-Kubeconfig = Annotated[
-    str | None, typer.Option("--kubeconfig", metavar="FILE", help="Kubeconfig; default: $KUBECONFIG, ~/.kube/config.")
-]
-Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
 Kind = Annotated[KindChoice, typer.Option("--kind", help="Only these.")]
 OnlyLive = Annotated[bool, typer.Option("--live", help="Only what is not finished.")]
-Name = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME", parser=lambda text: _checked(object_name, text),
-        help="NAME, ap/NAME (proposal) or aw/NAME (workflow).",
-    ),
-]  # fmt: skip
 
 
 @app.callback()
@@ -76,8 +68,8 @@ def list_(
     """List proposals and workflows, the newest last. PHASE is the outcome once it is finished."""
     from controller.cli.reading import list_objects
 
-    _run(
-        _connection(context, namespace, context_name, kubeconfig),
+    run(
+        connection(context, namespace, context_name, kubeconfig),
         lambda run: list_objects(run, everywhere=everywhere, kind=kind, live=live, form=output),
     )
 
@@ -94,16 +86,13 @@ def describe(
     """Show one on a page: what, who, why, where it stands, history, how to undo it."""
     from controller.cli.reading import describe as describe_object
 
-    _run(_connection(context, namespace, context_name, kubeconfig), lambda run: describe_object(run, name, form=output))
+    run(connection(context, namespace, context_name, kubeconfig), lambda run: describe_object(run, name, form=output))
 
 
 @app.command(epilog=exits.HELP)
 def watch(
     context: typer.Context,
-    name: Annotated[
-        str | None,
-        typer.Argument(metavar="NAME", parser=lambda text: _checked(object_name, text), help="One; default: all."),
-    ] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One; default: all.")] = None,
     everywhere: Everywhere = False,
     kind: Kind = KindChoice.ALL,
     live: OnlyLive = False,
@@ -119,7 +108,7 @@ def watch(
             return watch_one(run, name)
         return watch_all(run, everywhere=everywhere, kind=kind, live=live)
 
-    _run(_connection(context, namespace, context_name, kubeconfig), work)
+    run(connection(context, namespace, context_name, kubeconfig), work)
 
 
 @app.command(epilog=exits.HELP)
@@ -128,9 +117,7 @@ def wait(
     name: Name,
     timeout: Annotated[
         float | None,
-        typer.Option(
-            "--timeout", metavar="DURATION", parser=lambda text: _checked(_seconds, text), help="Like 90s, 5m, 1h30m."
-        ),
+        typer.Option("--timeout", metavar="DURATION", parser=seconds, help="Like 90s, 5m, 1h30m."),
     ] = None,
     namespace: Namespace = None,
     context_name: Context = None,
@@ -139,8 +126,8 @@ def wait(
     """Wait until one is finished; the exit code is its outcome."""
     from controller.cli.watching import wait as wait_for_one
 
-    _run(
-        _connection(context, namespace, context_name, kubeconfig),
+    run(
+        connection(context, namespace, context_name, kubeconfig),
         lambda run: wait_for_one(run, name, timeout_seconds=timeout),
     )
 
@@ -156,7 +143,7 @@ def cancel(
     """Ask for one to be cancelled. What is under way is stopped; what is done stays done."""
     from controller.cli.changing import cancel as cancel_one
 
-    _run(_connection(context, namespace, context_name, kubeconfig), lambda run: cancel_one(run, name))
+    run(connection(context, namespace, context_name, kubeconfig), lambda run: cancel_one(run, name))
 
 
 @app.command()
@@ -170,21 +157,32 @@ def suspend(
     """Let nothing new start of one: no first attempt, no retry, no further step."""
     from controller.cli.changing import suspend as suspend_one
 
-    _run(_connection(context, namespace, context_name, kubeconfig), lambda run: suspend_one(run, name))
+    run(connection(context, namespace, context_name, kubeconfig), lambda run: suspend_one(run, name))
 
 
 @app.command()
 def resume(
     context: typer.Context,
-    name: Name,
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="What was suspended, or a halt: apol/NAME.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Take back every halt of `halt`.")] = False,
+    yes: Yes = False,
     namespace: Namespace = None,
     context_name: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Let a suspended one go on."""
+    """Let a suspended one go on. Without NAME: take back a halt (asks), and tell what still halts."""
     from controller.cli.changing import resume as resume_one
+    from controller.cli.halting import halt_named, resume_halt
 
-    _run(_connection(context, namespace, context_name, kubeconfig), lambda run: resume_one(run, name))
+    where = connection(context, namespace, context_name, kubeconfig)
+    policy = halt_named(name) if name is not None else None
+    if name is None or policy is not None:
+        run(where, lambda run: resume_halt(run, policy, every=every, yes=yes))
+    if every:
+        raise typer.BadParameter("give either a NAME or --all")
+    run(where, lambda run: resume_one(run, name))
 
 
 @app.command(epilog=exits.HELP)
@@ -194,7 +192,7 @@ def undo(
     new_name: Annotated[str | None, typer.Option("--name", metavar="NEW", help="Default: NAME-undo.")] = None,
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help='Default: "undo of NAME".')] = None,
     then_wait: Annotated[bool, typer.Option("--wait", help="Wait for its outcome.")] = False,
-    output: Annotated[DataForm | None, typer.Option("--output", "-o", help="Only print the manifest.")] = None,
+    output: Manifest = None,
     namespace: Namespace = None,
     context_name: Context = None,
     kubeconfig: Kubeconfig = None,
@@ -202,8 +200,8 @@ def undo(
     """Propose what puts back what a finished proposal changed."""
     from controller.cli.changing import undo as undo_one
 
-    _run(
-        _connection(context, namespace, context_name, kubeconfig),
+    run(
+        connection(context, namespace, context_name, kubeconfig),
         lambda run: undo_one(run, name, new_name=new_name, reason=reason, form=output, then_wait=then_wait),
     )
 
@@ -219,33 +217,11 @@ def types(
     """Show which actions there are, with their parameters."""
     from controller.cli.reading import list_types
 
-    _run(_connection(context, None, context_name, kubeconfig), lambda run: list_types(run, name, form=output))
+    run(connection(context, None, context_name, kubeconfig), lambda run: list_types(run, name, form=output))
 
 
-def _connection(
-    context: typer.Context, namespace: str | None, context_name: str | None, kubeconfig: str | None
-) -> Connection:
-    before = context.obj if isinstance(context.obj, Connection) else Connection()
-    return Connection(namespace or before.namespace, context_name or before.context, kubeconfig or before.kubeconfig)
-
-
-def _run(connection: Connection, work: "Callable[[Run], Awaitable[exits.Exit]]") -> None:
-    from controller.cli.session import carry_out
-
-    raise typer.Exit(int(carry_out(connection, work)))
-
-
-def _seconds(text: str) -> float:
-    return duration(text).total_seconds()
-
-
-def _checked(read: Callable[[str], T], text: str) -> T:
-    """What it reads as. What it cannot read is wrong usage, told before any cluster is asked."""
-    try:
-        return read(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
+app.add_typer(leave)
+app.add_typer(rules)
 
 if __name__ == "__main__":
     app()

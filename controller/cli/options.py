@@ -26,6 +26,19 @@ class ListForm(StrEnum):
     NAME = "name"
 
 
+class PendingForm(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    NAME = "name"
+
+
+class ReportForm(StrEnum):
+    TEXT = "text"
+    JSON = "json"
+    YAML = "yaml"
+
+
 class PageForm(StrEnum):
     TEXT = "text"
     JSON = "json"

@@ -13,15 +13,15 @@ from controller.api.common import Preview
 from controller.api.names import AttemptResult, Phase
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow, Order, Step, StepStatus
+from controller.cli.approvals import approval_section, waits_for
 from controller.cli.items import SHORT, Model
-from controller.cli.screen import Grid, Lines, one_line, shown
+from controller.cli.screen import INDENT, Grid, Lines, fields, one_line, section, shown
 from controller.cli.table import STYLES, message, phase_text, retries
 from controller.cli.times import Clock, age, countdown, span, stamp, took
 from controller.client.errors import NothingToUndo
 from controller.client.standing import phase_of
 from controller.client.undo import undo_request
 
-INDENT = 2
 LONGEST_VALUE = 160
 BRIEF_HISTORY = 5
 
@@ -33,14 +33,13 @@ _RESULTS = {
     AttemptResult.UNKNOWN: "bold magenta",
 }
 
-Fields = Iterator[tuple[str, Text]]
-
 
 def page(model: Model, now: datetime) -> Group:
     """All there is to know, in the order in which people ask."""
-    parts: list[RenderableType] = [_title(model), _fields(_request(model, now))]
-    parts += _section("Where it stands", _fields(_standing(model, now)))
-    parts += _changes(model.status.preview)
+    parts: list[RenderableType] = [title(model), fields(request_rows(model, now))]
+    parts += section("Where it stands", fields(_standing(model, now)))
+    parts += changes(model.status.preview)
+    parts += approval_section(model, now)
     parts += _work(model, now)
     parts += _history(model)
     parts += _conditions(model, now)
@@ -50,32 +49,23 @@ def page(model: Model, now: datetime) -> Group:
 
 def brief(model: Model, now: datetime) -> Group:
     """What changes while one watches."""
-    parts: list[RenderableType] = [_title(model), _fields(_standing(model, now))]
+    parts: list[RenderableType] = [title(model), fields(_standing(model, now))]
     return Group(*parts, *_work(model, now), *_history(model, BRIEF_HISTORY))
 
 
-def _title(model: Model) -> Text:
-    title = shown(f"{model.kind} {model.metadata.namespace}/{model.metadata.name}", "bold")
-    title = Text().append_text(title)
-    title.append("  ").append_text(phase_text(phase_of(model)))
-    return title
+def title(model: Model) -> Text:
+    """`ActionProposal shop/scale-checkout  Retrying`."""
+    line = Text().append_text(shown(f"{model.kind} {model.metadata.namespace}/{model.metadata.name}", "bold"))
+    return line.append("  ").append_text(phase_text(phase_of(model)))
 
 
-def _section(name: str, body: RenderableType) -> list[RenderableType]:
-    return [Text(), Text(name, "bold"), body]
-
-
-def _fields(fields: Fields) -> Grid:
-    return Grid([(Text(name, "dim"), value) for name, value in fields], indent=INDENT)
-
-
-def _request(model: Model, now: datetime) -> Fields:
+def request_rows(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
     spec, status = model.spec, model.status
     risk = f", risk {status.risk}" if status.risk else ""
     if isinstance(model, ActionProposal):
         yield "Action", shown(f"{model.spec.action}{risk}")
         if model.spec.parameters:
-            yield "Parameters", shown(_yaml(model.spec.parameters))
+            yield "Parameters", shown(yaml_text(model.spec.parameters))
     else:
         yield "What", shown(model.spec.description)
         how = f"{len(model.spec.steps)} steps, order {model.spec.order}, on failure {model.spec.on_failure}{risk}"
@@ -98,7 +88,7 @@ def _request(model: Model, now: datetime) -> Fields:
         yield "Step of", shown(f"aw/{owner.name}")
 
 
-def _standing(model: Model, now: datetime) -> Fields:
+def _standing(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
     spec, status = model.spec, model.status
     said = message(model, now)
     phase = phase_of(model)
@@ -121,7 +111,7 @@ def _standing(model: Model, now: datetime) -> Fields:
         yield "Suspended", Text(f"yes; go on with: kubectl actions resume {_place(model)}", "yellow")
 
 
-def _awaited(model: Model, phase: Phase, now: datetime) -> Fields:
+def _awaited(model: Model, phase: Phase, now: datetime) -> Iterator[tuple[str, Text]]:
     spec, status = model.spec, model.status
     if status.next_retry_at:
         yield "Next retry", Text(f"{countdown(status.next_retry_at, now)} ({stamp(status.next_retry_at)})")
@@ -132,32 +122,31 @@ def _awaited(model: Model, phase: Phase, now: datetime) -> Fields:
         by = f"policy {blocked.policy}, rule {blocked.rule}" if blocked.policy else blocked.rule
         until = f", until {stamp(blocked.until)} ({countdown(blocked.until, now)})" if blocked.until else ""
         yield "Blocked by", shown(by + until, STYLES[Phase.BLOCKED])
-    approval = status.approval
-    if approval and phase is Phase.AWAITING_APPROVAL:
-        groups = f" (still needed from: {', '.join(approval.groups)})" if approval.groups else ""
-        yield "Approvals", shown(f"{approval.have} of {approval.required}{groups}")
+    if status.approval and phase is Phase.AWAITING_APPROVAL:
+        yield "Approvals", shown(waits_for(status.approval))
 
 
-def _changes(preview: Preview | None) -> list[RenderableType]:
+def changes(preview: Preview | None, longest: int = LONGEST_VALUE) -> list[RenderableType]:
+    """What the preview says, with values up to that many characters."""
     if preview is None:
         return []
     body: list[RenderableType] = [Lines(shown(preview.summary), INDENT)]
     if preview.changes:
         rows = []
         for change in preview.changes:
-            values = Text().append_text(_value(change.before, "red")).append(" -> ")
-            values.append_text(_value(change.after, "green"))
+            values = Text().append_text(_value(change.before, "red", longest)).append(" -> ")
+            values.append_text(_value(change.after, "green", longest))
             if change.managed_by:
                 values.append_text(shown(f"  (also written by {change.managed_by})", "yellow"))
             rows.append((one_line(change.target), one_line(change.path), values))
         body.append(Grid(rows, indent=INDENT))
     body += [Lines(shown(f"! {warning}", "yellow"), INDENT) for warning in preview.warnings]
-    return _section("What it changes", Group(*body))
+    return section("What it changes", Group(*body))
 
 
 def _work(model: Model, now: datetime) -> list[RenderableType]:
     if isinstance(model, ActionWorkflow):
-        return _section("Steps", _steps(model, now))
+        return section("Steps", _steps(model, now))
     if not model.status.attempts:
         return []
     clock = Clock(attempt.started_at for attempt in model.status.attempts)
@@ -173,7 +162,7 @@ def _work(model: Model, now: datetime) -> list[RenderableType]:
         for attempt in model.status.attempts
     ]
     header = ("#", clock.header, "TOOK", "RESULT", "REASON", "MESSAGE")
-    return _section("Attempts", Grid(rows, header=header, indent=INDENT))
+    return section("Attempts", Grid(rows, header=header, indent=INDENT))
 
 
 def _steps(model: ActionWorkflow, now: datetime) -> Grid:
@@ -216,7 +205,7 @@ def _history(model: Model, most: int = 0) -> list[RenderableType]:
     rows = [
         (Text(clock(entry.at)), Text(str(entry.reason)), shown(entry.actor), shown(entry.message)) for entry in history
     ]
-    return _section("History", Grid(rows, header=(clock.header, "WHAT", "WHO", "MESSAGE"), indent=INDENT))
+    return section("History", Grid(rows, header=(clock.header, "WHAT", "WHO", "MESSAGE"), indent=INDENT))
 
 
 def _conditions(model: Model, now: datetime) -> list[RenderableType]:
@@ -232,7 +221,7 @@ def _conditions(model: Model, now: datetime) -> list[RenderableType]:
     if not rows:
         return []
     header = ("CONDITION", "STATUS", "REASON", "SINCE")
-    return _section("Conditions", Grid(rows, header=header, indent=INDENT))
+    return section("Conditions", Grid(rows, header=header, indent=INDENT))
 
 
 def _undo(model: Model) -> list[RenderableType]:
@@ -247,7 +236,7 @@ def _undo(model: Model) -> list[RenderableType]:
         Lines(Text(f"kubectl actions undo {_place(model)}"), INDENT),
         Lines(shown(f"would propose {request.undo.action} ({parameters})", "dim"), INDENT),
     )
-    return _section("Undo", body)
+    return section("Undo", body)
 
 
 def _place(model: Model) -> str:
@@ -255,14 +244,15 @@ def _place(model: Model) -> str:
     return f"{SHORT[type(model)]}/{model.metadata.name} -n {model.metadata.namespace}"
 
 
-def _value(value: Any, style: str) -> Text:
-    return Text("(not set)", "dim") if value is None else one_line(_short(value), style)
+def _value(value: Any, style: str, longest: int) -> Text:
+    return Text("(not set)", "dim") if value is None else one_line(_short(value, longest), style)
 
 
-def _short(value: Any) -> str:
+def _short(value: Any, longest: int = LONGEST_VALUE) -> str:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
-def _yaml(value: Any) -> str:
+def yaml_text(value: Any) -> str:
+    """The value as YAML, for people: lines are never folded."""
     return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=10_000).rstrip("\n")

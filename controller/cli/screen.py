@@ -5,7 +5,7 @@ What objects say comes from people and programs that nobody checked, so nothing 
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import TextIO
 
@@ -89,6 +89,20 @@ class Grid:
                 if last.plain not in ("-", ""):
                     below = Text(" " * (self._indent + 2 * GAP))
                     yield from _wrapped(console, below, last, options.max_width - below.cell_len)
+
+
+Fields = Iterable[tuple[str, Text]]
+INDENT = 2
+
+
+def fields(rows: Fields) -> Grid:
+    """Names and what they stand for, indented under a title."""
+    return Grid([(Text(name, "dim"), value) for name, value in rows], indent=INDENT)
+
+
+def section(name: str, body: RenderableType) -> list[RenderableType]:
+    """A part of a page with its heading."""
+    return [Text(), Text(name, "bold"), body]
 
 
 class Lines:

@@ -1,4 +1,4 @@
-"""ActionClient: propose actions and workflows, read them, wait for their outcome, cancel, suspend, undo."""
+"""ActionClient: propose actions and workflows, approve them, wait for their outcome, cancel, suspend, undo, halt."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from controller.api.common import RetryConfig, RetrySpec
+from controller.api.approval import ActionApproval, Vote
+from controller.api.common import Identity, RetryConfig, RetrySpec
 from controller.api.names import Mode
+from controller.api.policy import ActionPolicy
 from controller.api.proposal import ActionProposal, ProposalSpec
 from controller.api.workflow import ActionWorkflow, WorkflowSpec
 from controller.client.cluster import read_rules, who_we_are
@@ -21,9 +23,13 @@ from controller.client.requests import (
     step_mappings,
 )
 from controller.client.rules import Asked
+from controller.client.scope import EVERYTHING, Scope
 from controller.client.standing import standing
+from controller.client.switches import end_halt, halt
 from controller.client.undo import undo_request
-from controller.core.errors import Conflict, LostAnswer, NotFound, TransientFailure
+from controller.client.votes import vote_manifest
+from controller.client.voting import Cast, cast_vote
+from controller.core.errors import Conflict, LostAnswer, NotFound, PermanentFailure, TransientFailure
 from controller.core.graph import step_path
 from controller.core.ports import Json
 from controller.kube.api import Api
@@ -121,7 +127,7 @@ class ActionClient:
         )
         where = namespace or self.namespace
         rules = await read_rules(self.api, where)
-        rules.check([Asked("spec", spec.action, spec.parameters)], spec.mode)
+        rules.check([Asked("spec", spec.action, spec.parameters)], spec.mode, spec.requester)
         body = manifest(ActionProposal.INFO, name or generated_name(action), where, spec)
         return await self._create(ActionProposal, body)
 
@@ -183,7 +189,7 @@ class ActionClient:
         wrong = list(order_faults(spec))
         asked = [Asked(step_path(step.name), step.action, step.parameters) for step in spec.steps]
         try:
-            rules.check(asked, spec.mode)
+            rules.check(asked, spec.mode, spec.requester)
         except ValidationError as error:
             wrong += error.faults
         if wrong:
@@ -208,6 +214,76 @@ class ActionClient:
             ticket=request.ticket,
             service_account_name=request.service_account_name,
         )
+
+    async def approve(
+        self,
+        name: str,
+        *,
+        kind: type[ActionProposal] | type[ActionWorkflow] = ActionProposal,
+        comment: str = "",
+        namespace: str | None = None,
+        digest: str | None = None,
+    ) -> ActionApproval:
+        """Approves what it would run and change now, as the current user; doing it twice is one approval.
+
+        `digest`: the `status.digest` that was shown to whoever decides. Give it wherever somebody looked at the object
+        before; without it, what stands there at this moment is approved.
+
+        Raises:
+            NotFound: there is no such object.
+            NothingToApprove: it is finished or has started, or the operator has not previewed it yet.
+            DigestChanged: its digest is not the given one any more.
+            RightMissing: the API server refuses the approval; the text is its own.
+        """
+        return (await self.vote(name, kind, Vote.APPROVE, comment=comment, namespace=namespace, digest=digest)).approval
+
+    async def reject(
+        self,
+        name: str,
+        *,
+        kind: type[ActionProposal] | type[ActionWorkflow] = ActionProposal,
+        comment: str = "",
+        namespace: str | None = None,
+        digest: str | None = None,
+    ) -> ActionApproval:
+        """Rejects it as the current user: one rejection ends it, and cancels what has started.
+
+        Raises what `approve` raises.
+        """
+        return (await self.vote(name, kind, Vote.REJECT, comment=comment, namespace=namespace, digest=digest)).approval
+
+    async def vote(
+        self,
+        name: str,
+        kind: type[ActionProposal] | type[ActionWorkflow],
+        decision: Vote,
+        *,
+        comment: str = "",
+        namespace: str | None = None,
+        digest: str | None = None,
+    ) -> Cast:
+        """The vote, and whether it had been cast before. Raises what `approve` raises."""
+        subject = await self.get(name, kind, namespace=namespace)
+        body = vote_manifest(subject, decision, await self.identity(), comment=comment, shown_digest=digest)
+        return await cast_vote(self.api, body)
+
+    async def halt(self, scope: Scope = EVERYTHING, *, reason: str = "") -> ActionPolicy:
+        """Lets nothing new start in that scope, by an ActionPolicy of its own; doing it twice is one halt.
+
+        Raises RightMissing where the user may not create ActionPolicies.
+        """
+        return (await halt(self.api, scope, reason=reason, username=(await self.identity()).username)).policy
+
+    async def end_halt(self, name: str) -> ActionPolicy:
+        """Takes back a halt that was made by `halt`. Raises NotFound, ValueError for any other policy."""
+        return await end_halt(self.api, name)
+
+    async def identity(self) -> Identity:
+        """Who we are to the API server. Raises PermanentFailure where it does not tell."""
+        told = await self._who_we_are()
+        if told is None:
+            raise PermanentFailure("the API server does not tell who we are (create selfsubjectreviews)")
+        return Identity.model_validate(told)
 
     async def get(self, name: str, kind: type[T], *, namespace: str | None = None) -> T:
         """The object as it is now. Raises NotFound."""

@@ -22,7 +22,7 @@ async def read_rules(api: Api, namespace: str) -> Rules:
         namespace=namespace,
         types=None if types is None else {item["metadata"]["name"]: ActionType.model_validate(item) for item in types},
         policies=read,
-        namespace_labels=await _labels(api, namespace) if _by_label(read or []) else {},
+        namespace_labels=await namespace_labels(api, namespace) if _by_label(read or []) else {},
     )
 
 
@@ -44,7 +44,8 @@ async def _list(api: Api, resource: ApiResource) -> tuple[Json, ...] | None:
         return None
 
 
-async def _labels(api: Api, namespace: str) -> dict[str, str] | None:
+async def namespace_labels(api: Api, namespace: str) -> dict[str, str] | None:
+    """The labels by which policies match it; None where the user may not read them."""
     try:
         found = await api.get(NAMESPACES, namespace)
     except RightMissing:

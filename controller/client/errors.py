@@ -28,6 +28,14 @@ class NothingToUndo(ValueError):
     """There is nothing that could be put back; the text says why."""
 
 
+class NothingToApprove(ValueError):
+    """There is nothing to approve or reject; the text says why."""
+
+
+class DigestChanged(ValueError):
+    """What would run is not what the voter was shown."""
+
+
 class NotFinished(TimeoutError, Generic[T]):
     """Time was up first. `latest` is the object as last read; the text says where it stands."""
 

@@ -21,10 +21,15 @@ def message_of(item: ActionProposal | ActionWorkflow) -> str:
     return item.status.message or ""
 
 
+def standing_still(item: ActionProposal | ActionWorkflow) -> str:
+    """`Blocked: policy stop has halted actions`, without anything that depends on the time."""
+    message = message_of(item)
+    return f"{phase_of(item)}: {message}" if message else str(phase_of(item))
+
+
 def standing(item: ActionProposal | ActionWorkflow, now: datetime) -> str:
     """`Retrying: attempt 1 of 3 failed: HTTP 503; next attempt in 42 s`."""
-    message = message_of(item)
-    said = f"{phase_of(item)}: {message}" if message else str(phase_of(item))
+    said = standing_still(item)
     due = item.status.next_retry_at
     if due is not None and item.status.outcome is None:
         seconds = max(0, round((due - now).total_seconds()))

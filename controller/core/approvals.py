@@ -17,6 +17,7 @@ from controller.api.common import ApprovalProgress, Identity, Quorum, Vote
 from controller.api.policy import DriftRule
 from controller.core.actors import proven
 from controller.core.enforcement import Enforcement
+from controller.core.policy import Stated
 
 VALID_SECONDS = 86_400
 REQUEST_TIMEOUT_SECONDS = 86_400
@@ -58,17 +59,15 @@ class Tally:
     """The groups of those who approve, by user name."""
 
 
-def asked_by(
-    rules: Sequence[tuple[str, api.ApprovalRule]], requester: Identity | None, *, always: bool
-) -> ApprovalRule:
-    """What policies, by name, ask of this requester together. `always`: at least one approval for everything."""
+def asked_by(rules: Sequence[Stated[api.ApprovalRule]], requester: Identity | None, *, always: bool) -> ApprovalRule:
+    """What policies ask of this requester together. `always`: at least one approval for everything."""
     quorums = [Quorum(policy=None, required=1)] if always else []
-    for name, rule in rules:
+    for name, rule in ((stated.policy, stated.rule) for stated in rules):
         machines = rule.required_from_machines or 0
         required = max(rule.required or 0, machines if is_machine(requester) else 0)
         if required:
             quorums.append(Quorum(policy=name, required=required, groups=rule.groups or ()))
-    opinions = [rule for _, rule in rules]
+    opinions = [stated.rule for stated in rules]
     own_counts = [rule.allow_self for rule in opinions if rule.allow_self is not None]
     on_drift = {rule.on_drift for rule in opinions if rule.on_drift is not None}
     return ApprovalRule(

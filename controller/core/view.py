@@ -19,8 +19,9 @@ from controller.core.actors import NOT_LOOKED
 from controller.core.approvals import ApprovalRule, asked_by, together
 from controller.core.attempt_report import Report
 from controller.core.enforcement import Enforcement
+from controller.core.matching import PolicySubject
 from controller.core.parameters import ParameterSchema
-from controller.core.policy import EffectivePolicy, PolicySubject, effective
+from controller.core.policy import EffectivePolicy, effective
 from controller.core.ports import Json, PreviewResult
 from controller.core.settings import Settings
 

@@ -1,92 +1,19 @@
 """`kubectl actions` against a real API server: output for people and programs, exit codes, refusals."""
 
-import io
 import json
 import os
 import pty
-import select
 import signal
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
-from api_server import ApiServer, Manifest
+from api_server import ApiServer
+from cli_shell import API, DIGEST, Shell, drain, ended, read_until, settle
 
-from controller.cli.main import app
 from localcluster.controlplane import ControlPlane
-
-ROOT = Path(__file__).parents[2]
-API = "actionoperator.dev/v1alpha1"
-DIGEST = "sha256:" + "0123456789abcdef" * 4
-ENVIRONMENT = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS", "FORCE_COLOR")}
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@dataclass
-class Shell:
-    """Where commands are typed: one namespace, as one user."""
-
-    cluster: ControlPlane
-    server: ApiServer
-    kubeconfig: Path
-
-    @property
-    def namespace(self) -> str:
-        return self.server.namespace
-
-    def run(self, *arguments: str, namespaced: bool = True) -> Done:
-        """The command in this process, which is a second quicker; its output is no terminal."""
-        where = ("-n", self.namespace) if namespaced else ()
-        out, err = io.StringIO(), io.StringIO()
-        with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
-            app([*arguments, *where, "--kubeconfig", str(self.kubeconfig)])
-        return Done(int(end.value.code or 0), out.getvalue(), err.getvalue())
-
-    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        """The command as a process of its own."""
-        command = [sys.executable, "-m", "controller.cli.main", *arguments, "-n", self.namespace]
-        environment = ENVIRONMENT | {"KUBECONFIG": str(self.kubeconfig)}
-        return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, start_new_session=True, **options)
-
-    def proposal(self, name: str, status: Manifest | None = None, **spec: Any) -> None:
-        self._object(
-            "ActionProposal", name, {"action": "wait", "parameters": {"seconds": 1}, "reason": "r", **spec}, status
-        )
-
-    def workflow(self, name: str, status: Manifest | None = None) -> None:
-        steps = [{"name": "a", "action": "wait", "parameters": {"seconds": 1}}]
-        self._object("ActionWorkflow", name, {"description": "d", "reason": "r", "steps": steps}, status)
-
-    def _object(self, kind: str, name: str, spec: Manifest, status: Manifest | None) -> None:
-        manifest = {"apiVersion": API, "kind": kind, "metadata": {"name": name}, "spec": spec}
-        answer = self.server.create(manifest, dry_run=False)
-        assert answer.accepted, answer.says
-        if status:
-            self.status(kind, name, **status)
-
-    def status(self, kind: str, name: str, **status: Any) -> None:
-        """Write a status, as the operator does."""
-        subject: Manifest = {"kind": kind, "metadata": {"name": name}}
-        answer = self.server.patch_status(subject, {"observedGeneration": 1, **status}, dry_run=False)
-        assert answer.accepted, answer.says
-
-    def stored(self, kind: str, name: str) -> Manifest:
-        return self.server.send("GET", self.server.path(kind, name)).body
 
 
 @pytest.fixture
@@ -94,10 +21,6 @@ def shell(cluster: ControlPlane, crds: None, namespace: str) -> Iterator[Shell]:
     server = ApiServer(cluster, namespace)
     yield Shell(cluster, server, cluster.kubeconfig)
     server.close()
-
-
-def ended(outcome: str, **status: Any) -> Manifest:
-    return {"phase": outcome, "outcome": outcome, "message": "so it ended", **status}
 
 
 DONE = {
@@ -259,10 +182,10 @@ def test_ctrl_c_ends_quietly_with_130(shell: Shell, arguments: tuple[str, ...]) 
     terminal, inner = pty.openpty()
     running = shell.start(*arguments, stdout=inner, stderr=inner)
     os.close(inner)
-    seen = _read_until(terminal, "one", seconds=20) if arguments[0] == "watch" else _settle(running)
+    seen = read_until(terminal, "one", seconds=20) if arguments[0] == "watch" else settle(running)
     os.killpg(running.pid, signal.SIGINT)
     assert running.wait(timeout=20) == 130
-    seen += _drain(terminal)
+    seen += drain(terminal)
     assert "Traceback" not in seen
     assert "Aborted" not in seen
 
@@ -274,7 +197,7 @@ def test_on_a_terminal_there_are_colours_and_lines_end_where_it_does(shell: Shel
     running = shell.start("list", stdout=inner, stderr=inner)
     running.wait(timeout=30)
     os.close(inner)
-    seen = _drain(terminal)
+    seen = drain(terminal)
     assert "\x1b[" in seen
     assert "…" in seen
     assert len(seen.splitlines()) == 2
@@ -358,44 +281,3 @@ def test_types_show_what_there_is(shell: Shell) -> None:
         assert f"available: {name}" in done.stderr
     finally:
         shell.server.send("DELETE", shell.server.path("ActionType", name))
-
-
-def _read_until(terminal: int, text: str, *, seconds: float) -> str:
-    seen, deadline = "", time.monotonic() + seconds
-    while text not in seen:
-        assert time.monotonic() < deadline, seen
-        if select.select([terminal], [], [], 0.5)[0]:
-            seen += os.read(terminal, 65_536).decode(errors="replace")
-    return seen
-
-
-def _settle(running: "subprocess.Popen[str]") -> str:
-    """A command that says nothing while it waits is ready once it has asked the API server."""
-    deadline = time.monotonic() + 20
-    while "sock" not in _open_files(running.pid):
-        assert time.monotonic() < deadline
-        assert running.poll() is None
-        time.sleep(0.05)
-    return ""
-
-
-def _open_files(pid: int) -> str:
-    found = []
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            found.append(str(entry.readlink()))
-        except OSError:
-            continue
-    return " ".join(found)
-
-
-def _drain(terminal: int) -> str:
-    """What is left to read on a terminal whose program has ended."""
-    seen = b""
-    try:
-        while select.select([terminal], [], [], 0.2)[0] and (read := os.read(terminal, 65_536)):
-            seen += read
-    except OSError:
-        pass  # Linux says so when the other end is closed
-    os.close(terminal)
-    return seen.decode(errors="replace")

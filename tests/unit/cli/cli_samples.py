@@ -195,4 +195,36 @@ ENDED = workflow(
         ],
     },
 )  # fmt: skip
-ALL = (RETRYING, SUCCEEDED, BLOCKED, OBSERVED, UNSEEN, FORGOTTEN, ROLLING, ENDED)
+ASKED: Manifest = {
+    "required": 2, "have": 1, "groups": ["sre"], "expiresAt": at("18:10:00"), "requestedAt": at("15:04:05"),
+    "quorums": [{"policy": "prod", "required": 2}, {"policy": "core", "required": 1, "groups": ["sre", "dba"]}],
+    "validSeconds": 3600, "requestTimeoutSeconds": 86400,
+}  # fmt: skip
+VOTED: Manifest = {
+    "name": "scale-big-0a1b2c3d4e5f", "username": "dave", "decision": "Approve", "comment": "agreed on the call",
+    "at": at("15:06:00"),
+}  # fmt: skip
+WAITS_FOR = "waits for 1 of 2 approvals (policy prod), an approval of group sre or dba (policy core)"
+AWAITING = proposal(
+    "scale-big",
+    status={
+        **_SEEN,
+        "phase": "AwaitingApproval",
+        "message": WAITS_FOR,
+        "approval": ASKED,
+        "approvals": [VOTED],
+        "conditions": [
+            {**condition("Approved", "False", "AwaitingApproval"), "message": WAITS_FOR},
+            condition("Reconciling", "True", "AwaitingApproval"),
+        ],
+    },
+)
+AWAITED_FLOW = workflow(
+    "node-4",
+    {"steps": [{**MAINTENANCE["steps"][0], "timeoutSeconds": 9, "undo": {"action": "uncordon-node"}}],
+     "finally": [{"name": "tell", "action": "log-message", "parameters": {"message": "done"}}],
+     "order": "Sequence", "parameters": {"pool": "a"}, "notBefore": "2026-11-23T02:00:00Z"},
+    status={"observedGeneration": 1, "phase": "AwaitingApproval", "digest": DIGEST, "risk": "High", "mode": "Execute",
+            "approval": {**ASKED, "have": 0, "groups": []}},
+)  # fmt: skip
+ALL = (RETRYING, SUCCEEDED, BLOCKED, OBSERVED, UNSEEN, FORGOTTEN, ROLLING, ENDED, AWAITING, AWAITED_FLOW)

@@ -126,6 +126,32 @@ def test_words_of_the_requester_cannot_drive_the_terminal() -> None:
     assert "approved by root" in text
 
 
+def test_one_that_awaits_approval_says_what_is_missing_and_who_has_voted() -> None:
+    lines = read(samples.AWAITING)
+    start = lines.index("Approval")
+    assert lines[start : start + 6] == [
+        "Approval",
+        "  Approvals  1 of 2, still needed from sre",
+        "  Expires    in 3h (2026-11-22 18:10:00 UTC)",
+        f"  Digest  {samples.DIGEST}",
+        "  UTC 2026-11-22  WHO   VOTE     APPROVAL                COMMENT",
+        "  15:06:00        dave  Approve  scale-big-0a1b2c3d4e5f  agreed on the call",
+    ]
+    assert "  Approvals  1 of 2, still needed from sre" in piped(brief(model(samples.AWAITING), samples.NOW))
+
+
+@pytest.mark.parametrize("reason", ["IdentityNotEnforced", "Drifted", "DigestChanged"])
+def test_what_is_wrong_with_an_approval_is_told(reason: str) -> None:
+    condition = {**samples.condition("Approved", "False", reason), "message": "it is not as it was"}
+    lines = read({**samples.AWAITING, "status": {**samples.AWAITING["status"], "conditions": [condition]}})
+    assert f"  But        {reason}: it is not as it was" in lines
+
+
+@pytest.mark.parametrize("manifest", [samples.RETRYING, samples.SUCCEEDED, samples.UNSEEN, samples.ROLLING])
+def test_where_nobody_is_asked_the_page_has_no_approval(manifest: dict[str, Any]) -> None:
+    assert "Approval" not in read(manifest)
+
+
 def test_the_brief_page_keeps_what_changes() -> None:
     lines = piped(brief(model(samples.ROLLING), samples.NOW))
     assert lines[0] == "ActionWorkflow shop/node-3  Running"

@@ -1,0 +1,80 @@
+"""How far the approval of one object is, in words and as a part of its page. Pure."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from controller.api.common import ApprovalProgress, Condition, Vote
+from controller.api.names import ConditionType, Phase, Reason
+from controller.cli.items import Model
+from controller.cli.screen import INDENT, Grid, Last, fields, section, shown
+from controller.cli.times import Clock, countdown, stamp
+from controller.client.standing import phase_of
+
+VOTES = {"Approve": "green", "Reject": "red"}
+_AS_USUAL = frozenset({Reason.APPROVED, Reason.NOT_REQUIRED, Reason.AWAITING_APPROVAL})
+
+
+def waits_for(progress: ApprovalProgress) -> str:
+    """`1 of 2, still needed from sre`."""
+    return f"{progress.have} of {progress.required}{_groups(progress)}"
+
+
+def still_missing(progress: ApprovalProgress) -> str:
+    """`1 more, still needed from sre`; empty where nothing is missing."""
+    missing = progress.required - progress.have
+    if missing <= 0 and not progress.groups:
+        return ""
+    return f"{missing} more{_groups(progress)}" if missing > 0 else f"someone of {', '.join(progress.groups)}"
+
+
+def approved(model: Model) -> Condition | None:
+    """Its condition Approved."""
+    return next((found for found in model.status.conditions if found.type is ConditionType.APPROVED), None)
+
+
+def approval_section(model: Model, now: datetime) -> list[RenderableType]:
+    """What is needed, what there is, by whom; nothing where no approval was ever asked for."""
+    status = model.status
+    if status.approval is None and not status.approvals and phase_of(model) is not Phase.AWAITING_APPROVAL:
+        return []
+    body: list[RenderableType] = [fields(_rows(model, now)), digest_line(status.digest)]
+    if status.approvals:
+        body.append(_votes(status.approvals))
+    return section("Approval", Group(*body))
+
+
+def digest_line(digest: str | None) -> Grid:
+    """The digest, never broken over lines by us, so that it can be copied."""
+    return Grid([(Text("Digest", "dim"), Text(digest or "-"))], last=Last.RUN_ON, indent=INDENT)
+
+
+def _rows(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
+    progress, condition = model.status.approval, approved(model)
+    if progress is not None:
+        yield "Approvals", shown(waits_for(progress))
+    if condition is not None and condition.status != "True" and condition.reason not in _AS_USUAL:
+        yield "But", shown(f"{condition.reason}: {condition.message}" if condition.message else condition.reason, "red")
+    if progress is not None and progress.expires_at and model.status.outcome is None:
+        yield "Expires", Text(f"{countdown(progress.expires_at, now)} ({stamp(progress.expires_at)})")
+
+
+def _votes(votes: tuple[Vote, ...]) -> Grid:
+    clock = Clock(vote.at for vote in votes)
+    rows = [
+        (
+            Text(clock(vote.at)),
+            shown(vote.username),
+            shown(vote.decision, VOTES.get(vote.decision, "")),
+            shown(vote.name),
+            shown(vote.comment or "-"),
+        )
+        for vote in votes
+    ]
+    return Grid(rows, header=(clock.header, "WHO", "VOTE", "APPROVAL", "COMMENT"), indent=INDENT)
+
+
+def _groups(progress: ApprovalProgress) -> str:
+    return f", still needed from {', '.join(progress.groups)}" if progress.groups else ""

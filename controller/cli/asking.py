@@ -1,0 +1,40 @@
+"""Asks a person yes or no, where there is one."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from controller.cli.exits import Exit
+from controller.cli.refusals import Refused
+from controller.cli.screen import one_line
+from controller.cli.session import Run
+
+_YES = frozenset({"y", "yes"})
+
+
+def confirm(run: Run, question: str, *, yes: bool) -> None:
+    """Goes on if the answer is yes, or was given beforehand. Raises Refused otherwise."""
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise Refused("this needs a yes, and there is no terminal to ask on; add --yes", Exit.USAGE)
+    run.out.file.flush()
+    with _ctrl_c_ends_it():
+        run.err.print(one_line(f"{question} [y/N]"), end=" ", soft_wrap=True)
+        run.err.file.flush()
+        answer = sys.stdin.readline()
+    if not answer:
+        run.err.print()
+    if answer.strip().lower() not in _YES:
+        raise Refused("not confirmed; nothing was done")
+
+
+@contextmanager
+def _ctrl_c_ends_it() -> Iterator[None]:
+    """While the event loop stands still, its own handler for Ctrl-C would only take note of it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
