@@ -29,6 +29,8 @@ HOOK_FAILURES = (503, 429)
 """What the target answers first: an answer that proves nothing, then one that proves that nothing was done."""
 READY_SECONDS = 60.0
 IN_FORCE_SECONDS = 30.0
+NOT_YET = ("ServiceUnavailable", "does not fill it in")
+"""What an API server says that does not know our schemas yet, or the policies that fill names in."""
 LEADS = "this process leads"
 
 
@@ -107,7 +109,7 @@ def _stamps(kubectl: Kubectl) -> bool:
     try:
         answer = kubectl("create", "--dry-run=server", "--namespace", "default", "-o", "yaml", "-f", "-", text=text)
     except NotInstalled as error:
-        if "ServiceUnavailable" in str(error):  # the API server does not yet know the schema of what it is to fill in
+        if any(sign in str(error) for sign in NOT_YET):
             return False
         raise
     return all(

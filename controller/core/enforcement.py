@@ -78,9 +78,13 @@ def _digest(spec: object) -> str | None:
 
 
 def _changes(item: Json) -> Iterator[datetime]:
-    """When it was made, and when its spec last changed as far as the API server tells (both by its own clock)."""
+    """When it was made, and when its spec last changed as far as the API server tells (both by its own clock).
+
+    The generation counts changes of the spec. Without any, those who manage the spec have only applied it again.
+    """
     about = item["metadata"]
     yield datetime.fromisoformat(about["creationTimestamp"])
-    for entry in about.get("managedFields") or ():
-        if "f:spec" in (entry.get("fieldsV1") or {}) and entry.get("time"):
-            yield datetime.fromisoformat(entry["time"])
+    if about.get("generation", 1) > 1:
+        for entry in about.get("managedFields") or ():
+            if "f:spec" in (entry.get("fieldsV1") or {}) and entry.get("time"):
+                yield datetime.fromisoformat(entry["time"])

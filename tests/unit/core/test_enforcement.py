@@ -36,19 +36,20 @@ def test_it_counts_from_the_latest_that_was_made() -> None:
 
 
 @pytest.mark.parametrize(
-    ("entries", "since"),
+    ("generation", "entries", "since"),
     [
-        ([], NOON - timedelta(hours=1)),
-        ([changed("f:spec", "2026-11-22T12:00:00Z")], NOON),
-        ([changed("f:spec", "2026-11-22T10:00:00Z")], NOON - timedelta(hours=1)),
-        ([changed("f:metadata", "2026-11-22T12:00:00Z")], NOON - timedelta(hours=1)),
-        ([changed("f:status", "2026-11-22T12:00:00Z")], NOON - timedelta(hours=1)),
-        ([changed("f:spec", None)], NOON - timedelta(hours=1)),
+        (2, [], NOON - timedelta(hours=1)),
+        (2, [changed("f:spec", "2026-11-22T12:00:00Z")], NOON),
+        (1, [changed("f:spec", "2026-11-22T12:00:00Z")], NOON - timedelta(hours=1)),
+        (2, [changed("f:spec", "2026-11-22T10:00:00Z")], NOON - timedelta(hours=1)),
+        (2, [changed("f:metadata", "2026-11-22T12:00:00Z")], NOON - timedelta(hours=1)),
+        (2, [changed("f:status", "2026-11-22T12:00:00Z")], NOON - timedelta(hours=1)),
+        (2, [changed("f:spec", None)], NOON - timedelta(hours=1)),
     ],
-    ids=["never", "later", "before it was made", "metadata", "status", "no time"],
+    ids=["nobody knows", "later", "applied again", "before it was made", "metadata", "status", "no time"],
 )
-def test_or_from_when_its_spec_last_changed(entries: list[dict[str, Any]], since: datetime) -> None:
-    stored = found(**{POLICY: [item(managedFields=entries)]})
+def test_or_from_when_its_spec_last_changed(generation: int, entries: list[dict[str, Any]], since: datetime) -> None:
+    stored = found(**{POLICY: [item(generation=generation, managedFields=entries)]})
     assert enforcement(stored, SHIPPED) == Enforcement(since, None)
 
 
