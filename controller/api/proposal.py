@@ -62,6 +62,11 @@ class LifecycleSpec(SpecModel):
     cancelled: bool = False
     """Set to true to cancel; cannot be taken back."""
 
+    @property
+    def requester(self) -> str | None:
+        """The user name of who asks, as the object says it."""
+        return self.requested_by.username if self.requested_by else None
+
 
 class ProposalSpec(LifecycleSpec):
     """What is asked for. Immutable but for `suspend` and `cancelled`."""

@@ -121,7 +121,7 @@ class ActionClient:
         )
         where = namespace or self.namespace
         rules = await read_rules(self.api, where)
-        rules.check([Asked("spec", spec.action, spec.parameters)], spec.mode)
+        rules.check([Asked("spec", spec.action, spec.parameters)], spec.mode, spec.requester)
         body = manifest(ActionProposal.INFO, name or generated_name(action), where, spec)
         return await self._create(ActionProposal, body)
 
@@ -183,7 +183,7 @@ class ActionClient:
         wrong = list(order_faults(spec))
         asked = [Asked(step_path(step.name), step.action, step.parameters) for step in spec.steps]
         try:
-            rules.check(asked, spec.mode)
+            rules.check(asked, spec.mode, spec.requester)
         except ValidationError as error:
             wrong += error.faults
         if wrong:

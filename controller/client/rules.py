@@ -7,8 +7,9 @@ from controller.api.actiontype import ActionType
 from controller.api.names import ConditionType, Mode
 from controller.api.policy import ActionPolicy
 from controller.client.errors import ObserveOnlyError, ValidationError
+from controller.core.matching import PolicySubject, Requester
 from controller.core.parameters import parameter_faults
-from controller.core.policy import PolicySubject, effective
+from controller.core.policy import effective
 from controller.core.ports import Json
 from controller.core.validation import unknown_action
 
@@ -31,11 +32,14 @@ class Rules:
     policies: Sequence[ActionPolicy] | None
     namespace_labels: Mapping[str, str] | None
 
-    def check(self, asked: Sequence[Asked], mode: Mode) -> None:
-        """Raises ValueError (an unknown action), ObserveOnlyError or ValidationError, in this order."""
+    def check(self, asked: Sequence[Asked], mode: Mode, username: str | None = None) -> None:
+        """Raises ValueError (an unknown action), ObserveOnlyError or ValidationError, in this order.
+
+        `username`: who asks; None = the API server does not tell.
+        """
         self._refuse_unknown(asked)
         if mode is Mode.EXECUTE:
-            self._refuse_observed(asked)
+            self._refuse_observed(asked, username)
         faults = [fault for one in asked for fault in self._faults(one)]
         if faults:
             raise ValidationError(faults)
@@ -50,12 +54,16 @@ class Rules:
         if unknown:
             raise ValueError("\n".join(unknown))
 
-    def _refuse_observed(self, asked: Iterable[Asked]) -> None:
+    def _refuse_observed(self, asked: Iterable[Asked], username: str | None) -> None:
         if self.policies is None or self.namespace_labels is None:
             return
+        if username is None and any(policy.spec.match.requesters is not None for policy in self.policies):
+            return
+        requester = Requester(username or "", proven=True)  # the API server sees to it that the name is ours
         for action in dict.fromkeys(one.action for one in asked):
             entry = (self.types or {}).get(action)
-            subject = PolicySubject(self.namespace, self.namespace_labels, action, entry.spec.risk if entry else None)
+            risk = entry.spec.risk if entry else None
+            subject = PolicySubject(self.namespace, self.namespace_labels, action, risk, requester)
             policy = effective(self.policies, subject)
             if policy.mode is Mode.EXECUTE:
                 continue

@@ -6,7 +6,7 @@ from controller.api.actiontype import ActionTypeStatus
 from controller.api.common import Condition
 from controller.api.names import ConditionType, Reason
 from controller.api.policy import ActionPolicy, PolicyStatus
-from controller.core.policy import unsupported_fields
+from controller.core.policy import spec_faults
 from controller.core.validation import type_fault
 from controller.core.view import BuiltIns, Fault, TypeEntry
 
@@ -25,9 +25,9 @@ def type_status(entry: TypeEntry, built_ins: BuiltIns, now: datetime) -> ActionT
 def policy_status(policy: ActionPolicy, unreadable: str | None, now: datetime) -> PolicyStatus:
     """The status that the policy should have; `unreadable` says why it cannot be read, if so."""
     generation = policy.metadata.generation
-    paths = list(unsupported_fields(policy.spec))
-    message = f"{', '.join(paths)}: not carried out by this version of the operator; actions that match are blocked"
-    fault = Fault(Reason.NOT_SUPPORTED, message) if paths else None
+    faults = [f"{fault.path} {fault.message}" for fault in spec_faults(policy.spec)]
+    message = f"actions that match are blocked: {'; '.join(faults)}"
+    fault = Fault(Reason.NOT_SUPPORTED, message) if faults else None
     if unreadable:
         fault = Fault(Reason.INVALID_SPEC, f"cannot be read, so it halts everything: {unreadable}")
     ready = _ready(policy.status.conditions, fault, generation, now)

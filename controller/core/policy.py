@@ -1,23 +1,36 @@
 """What the policies that match an action say together: the strictest wins (table: docs/spec/actionpolicy.md)."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from typing import Generic, TypeVar
 
 from controller.api.base import unknown_fields
-from controller.api.names import Mode, Risk
-from controller.api.policy import ActionPolicy, PolicySpec, TargetRule
+from controller.api.names import Mode
+from controller.api.policy import ActionPolicy, Freeze, Limits, PolicySpec, Protect, TargetRule, Window
+from controller.core.matching import Fit, PolicySubject, fit
 from controller.core.ports import Egress, Network
+from controller.core.windows import zone_faults
+
+R = TypeVar("R")
+
+NOT_CARRIED_OUT = "is not carried out by this version of the operator; remove it"
 
 
 @dataclass(frozen=True)
-class PolicySubject:
-    """What a policy is matched against."""
+class Stated(Generic[R]):
+    """A rule, and the policy that states it."""
 
-    namespace: str
-    namespace_labels: Mapping[str, str]
-    action: str
-    risk: Risk | None
+    policy: str
+    rule: R
+
+
+@dataclass(frozen=True)
+class SpecFault:
+    """What is wrong with a policy: the path of the field, and what to do about it."""
+
+    path: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -30,63 +43,74 @@ class EffectivePolicy:
     runner: str | None = None
     conflict: str | None = None
     """Message, where two policies name different runners."""
-    unsupported: tuple[str, str] | None = None
-    """Policy and path of a field that this operator does not carry out."""
+    fault: Stated[SpecFault] | None = None
+    """Of a policy that cannot be carried out as it stands: what it matches is blocked."""
     egress: Egress = field(default_factory=Egress)
+    windows: tuple[Stated[tuple[Window, ...]], ...] = ()
+    """Something starts only inside at least one window of each of these."""
+    freezes: tuple[Stated[Freeze], ...] = ()
+    limits: tuple[Stated[Limits], ...] = ()
+    """Each holds by itself: it is about all that its own policy matches."""
+    protect: tuple[Stated[Protect], ...] = ()
 
 
 def effective(policies: Sequence[ActionPolicy], subject: PolicySubject) -> EffectivePolicy:
-    """Merges all policies that match the subject."""
-    matching = [policy for policy in policies if matches(policy, subject)]
-    mode, mode_from = _strictest_mode(matching)
-    runner, conflict = _agreed_runner(matching)
+    """Merges all policies that match the subject. What restricts counts from all, what gives leave from sure ones."""
+    fits = {policy.metadata.name: fit(policy, subject) for policy in policies}
+    matching = [policy for policy in policies if fits[policy.metadata.name] is not Fit.NO]
+    sure = {name for name, found in fits.items() if found is Fit.YES}
+    mode, mode_from = _strictest_mode(matching, sure)
+    runner, conflict = _agreed_runner(matching, sure)
     return EffectivePolicy(
         mode=mode,
         mode_from=mode_from,
         halted_by=next((policy.metadata.name for policy in matching if policy.spec.halt), None),
         runner=runner,
         conflict=conflict,
-        unsupported=next(
-            ((policy.metadata.name, path) for policy in matching for path in unsupported_fields(policy.spec)),
-            None,
+        fault=next(
+            (Stated(policy.metadata.name, fault) for policy in matching for fault in spec_faults(policy.spec)), None
         ),
-        egress=_egress(matching),
+        egress=_egress(matching, sure),
+        windows=tuple(Stated(p.metadata.name, p.spec.windows) for p in matching if p.spec.windows),
+        freezes=tuple(Stated(p.metadata.name, freeze) for p in matching for freeze in p.spec.freezes),
+        limits=tuple(Stated(p.metadata.name, limits) for p in matching if (limits := _given(p.spec.limits))),
+        protect=tuple(Stated(p.metadata.name, p.spec.protect) for p in matching if p.spec.protect),
     )
 
 
-def matches(policy: ActionPolicy, subject: PolicySubject) -> bool:
-    """Whether every field of `match` that is given fits. An action of unknown risk fits every `risks`."""
-    match = policy.spec.match
-    labels = subject.namespace_labels
-    return (
-        (match.namespaces is None or subject.namespace in match.namespaces)
-        and (match.actions is None or subject.action in match.actions)
-        and (match.risks is None or subject.risk is None or subject.risk in match.risks)
-        and all(labels.get(key) == value for key, value in (match.namespace_labels or {}).items())
-    )
+def spec_faults(spec: PolicySpec) -> Iterator[SpecFault]:
+    """Why the policy cannot be carried out as it stands."""
+    for path in unsupported_fields(spec):
+        yield SpecFault(path, NOT_CARRIED_OUT)
+    for index, message in zone_faults(spec.windows):
+        yield SpecFault(f"spec.windows[{index}].timeZone", message)
 
 
 def unsupported_fields(spec: PolicySpec) -> Iterator[str]:
     """Paths of fields that are set but that this operator does not carry out: what matches such a policy is blocked."""
     yield from unknown_fields(spec, "spec")
-    if spec.match.requesters is not None:
-        yield "spec.match.requesters"
-    for name in ("approval", "kinds", "limits", "protect", "windows", "freezes"):
+    for name in ("approval", "kinds"):
         if getattr(spec, name):
             yield f"spec.{name}"
     if spec.dynamic_targets is TargetRule.ALLOW:
         yield "spec.dynamicTargets"
 
 
-def _strictest_mode(policies: Sequence[ActionPolicy]) -> tuple[Mode | None, str | None]:
+def _given(limits: Limits | None) -> Limits | None:
+    """The limits, if any is set: how long a breaker stays open is none by itself."""
+    return limits if limits and limits.model_copy(update={"breaker_reset_seconds": None}) != Limits() else None
+
+
+def _strictest_mode(policies: Sequence[ActionPolicy], sure: set[str]) -> tuple[Mode | None, str | None]:
     for wanted in (Mode.OBSERVE, Mode.EXECUTE):
         for policy in policies:
-            if policy.spec.mode is wanted:
-                return wanted, policy.metadata.name
+            name = policy.metadata.name
+            if policy.spec.mode is wanted and (wanted is Mode.OBSERVE or name in sure):
+                return wanted, name
     return None, None
 
 
-def _agreed_runner(policies: Sequence[ActionPolicy]) -> tuple[str | None, str | None]:
+def _agreed_runner(policies: Sequence[ActionPolicy], sure: set[str]) -> tuple[str | None, str | None]:
     named = [(p.spec.service_account_name, p.metadata.name) for p in policies if p.spec.service_account_name]
     if not named:
         return None, None
@@ -97,18 +121,22 @@ def _agreed_runner(policies: Sequence[ActionPolicy]) -> tuple[str | None, str | 
                 f"policies {first} and {policy} name different runners ({runner}, {other}); "
                 "make their spec.serviceAccountName agree or name one in the proposal"
             )
-    return runner, None
+    return (runner if any(name in sure for _, name in named) else None), None
 
 
-def _egress(policies: Sequence[ActionPolicy]) -> Egress:
-    rules = [policy.spec.http for policy in policies if policy.spec.http]
-    hosts = [frozenset(rule.allowed_hosts) for rule in rules if rule.allowed_hosts is not None]
-    private = [rule.allowed_private for rule in rules if rule.allowed_private is not None]
-    shared = set(private[0]).intersection(*private[1:]) if private else set[str]()
-    return Egress(
-        hosts=frozenset.intersection(*hosts) if hosts else None,
-        private=tuple(network for text in sorted(shared) if (network := _network(text))),
-    )
+def _egress(policies: Sequence[ActionPolicy], sure: set[str]) -> Egress:
+    rules = [(policy.spec.http, policy.metadata.name in sure) for policy in policies if policy.spec.http]
+    hosts = _shared((rule.allowed_hosts, giving) for rule, giving in rules)
+    private = _shared((rule.allowed_private, giving) for rule, giving in rules) or ()
+    return Egress(hosts, tuple(network for text in sorted(private) if (network := _network(text))))
+
+
+def _shared(lists: Iterable[tuple[tuple[str, ...] | None, bool]]) -> frozenset[str] | None:
+    """What all lists that are given have in common; None where none of them gives leave."""
+    given = [(frozenset(names), giving) for names, giving in lists if names is not None]
+    if not any(giving for _, giving in given):
+        return None
+    return frozenset.intersection(*(names for names, _ in given))
 
 
 def _network(text: str) -> Network | None:

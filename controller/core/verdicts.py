@@ -94,11 +94,11 @@ def halt_block(policy: EffectivePolicy) -> Block | None:
 
 
 def policy_block(policy: EffectivePolicy) -> Block | None:
-    if policy.unsupported:
-        name, path = policy.unsupported
-        message = f"policy {name}: {path} is not carried out by this version of the operator; remove it"
-        return Block(Reason.POLICY_NOT_SUPPORTED, path.removeprefix("spec."), message, name)
-    return None
+    if policy.fault is None:
+        return None
+    name, fault = policy.fault.policy, policy.fault.rule
+    message = f"policy {name}: {fault.path} {fault.message}"
+    return Block(Reason.POLICY_NOT_SUPPORTED, fault.path.removeprefix("spec."), message, name)
 
 
 def no_leave(policy: EffectivePolicy) -> str:

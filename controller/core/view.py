@@ -15,8 +15,9 @@ from controller.api.policy import ActionPolicy
 from controller.api.proposal import ActionProposal, Attempt, LifecycleSpec
 from controller.api.workflow import ActionWorkflow, Step
 from controller.core.attempt_report import Report
+from controller.core.matching import PolicySubject
 from controller.core.parameters import ParameterSchema
-from controller.core.policy import EffectivePolicy, PolicySubject, effective
+from controller.core.policy import EffectivePolicy, effective
 from controller.core.ports import Json, PreviewResult
 from controller.core.settings import Settings
 

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 from unit.core.making import REGISTRY, SETTINGS, SHIPPED
 
-from controller.core.policy import PolicySubject, effective
+from controller.core.matching import PolicySubject
+from controller.core.policy import effective
 from controller.core.ports import Json
 from controller.runtime.declarations import Declarations
 
