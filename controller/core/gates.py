@@ -3,7 +3,7 @@
 The whole order, gates that come later in brackets: cancelled, past a deadline, not a step of its workflow, invalid,
 policies that name different runners, without a preview, refused by the preview, observe only, [unapproved],
 [drifted], too early, suspended, leave lost, unsafe to repeat, halted, a policy that asks for what is not carried out,
-[outside a window, in a freeze, over a limit, breaker open], with a preview from before. Every gate is checked again
+protected, outside a window, in a freeze, over a limit, with a preview from before. Every gate is checked again
 before each claim. Cancelling and deadlines come first: nothing else may keep an object alive beyond them.
 """
 
@@ -14,6 +14,7 @@ from controller.api.names import Mode, Outcome, Phase, Reason, Transition
 from controller.api.proposal import ActionProposal
 from controller.core.attempts import any_unclear, effect_made
 from controller.core.decision import Gather
+from controller.core.pace import frozen, outside_window, over_limit
 from controller.core.validation import action_faults, executor_name, proposal_field_faults
 from controller.core.verdicts import (
     WORKFLOW_KIND,
@@ -28,6 +29,7 @@ from controller.core.verdicts import (
     no_leave,
     no_preview_now,
     policy_block,
+    protected_block,
     refusal,
 )
 from controller.core.view import Fault, ProposalView, deadline, due_from
@@ -177,6 +179,12 @@ def policy_unsupported(view: ProposalView, now: datetime) -> Verdict | None:
     return policy_block(view.policy)
 
 
+def protected(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to touch what a policy protects. Its labels are those that the previews up to the first claim see."""
+    target = view.findings.preview.target if view.findings and view.findings.preview else None
+    return protected_block(view.policy, view.proposal.metadata.namespace or "", target, now)
+
+
 def outdated(view: ProposalView, now: datetime) -> Verdict | None:
     """Ask for a fresh preview right before the first claim; what it finds is pinned by the claim."""
     return Fetch(Gather.PREVIEW) if not view.claimed and view.findings is None else None
@@ -197,6 +205,10 @@ GATES: tuple[Gate, ...] = (
     unsafe_to_repeat,
     halted,
     policy_unsupported,
+    protected,
+    outside_window,
+    frozen,
+    over_limit,
     outdated,
 )
 

@@ -102,8 +102,8 @@ def _before_claim(view: ProposalView, now: datetime, chance: Chance) -> Decision
         case Hold(phase, reason, message, until):
             return Decision(_wait(view, Standing(phase, reason, message), now), wake_at=min(until, end_of(view)))
         case Block() as block:
-            wake_at = min(filter(None, (block.until, block.again_at, next_deadline(view))))
-            return Decision(_wait(view, blocked(block), now), wake_at=wake_at)
+            wake_at = block.wake_at(next_deadline(view), now)
+            return Decision(_wait(view, blocked(block), now), wake_at=wake_at, line=block.line)
 
 
 def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[ProposalStatus]:
@@ -179,7 +179,7 @@ def _with_preview(
         runner=runner,
         timings={"": (view.timeout_seconds, view.retry)},
     )
-    preview = preview_status(result, now)
+    preview = _unless_the_same(status.preview, preview_status(result, now))
     return status.model_copy(
         update={
             "preview": preview,
@@ -191,6 +191,11 @@ def _with_preview(
             "undo": result.undo,
         }
     )
+
+
+def _unless_the_same(known: Preview | None, new: Preview) -> Preview:
+    """What is known already is not written again, only because it was seen again."""
+    return known if known and known == new.model_copy(update={"computed_at": known.computed_at}) else new
 
 
 def _small(change: Change) -> Change:

@@ -31,7 +31,9 @@ from controller.runtime.queue import DelayQueue
 from controller.runtime.reach import RealReach
 from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
+from controller.runtime.starts import Starts
 from controller.runtime.store import Key, Store
+from controller.runtime.usage import LiveUsage
 from controller.runtime.views import Views
 from controller.runtime.worker import Worker
 from controller.runtime.workflows import WorkflowReconciler
@@ -88,9 +90,22 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
         ):
             recorder = Recorder(api, events, audit, metrics)
             reach = RealReach(api)
-            views = Views(store, declarations)
+            starts = Starts(api, declarations, lambda raw: intake.observe(POLICIES.plural, "MODIFIED", raw), utc_now)
+            usage = LiveUsage(
+                api=api,
+                declarations=declarations,
+                starts=starts,
+                queue=queue,
+                clock=utc_now,
+                namespace=options.namespace,
+            )
+            views = Views(store, declarations, usage)
             previews = Previews(api, registry, reach)
-            attempts = AttemptRunner(utc_now, lambda owner: intake.attempt_ended(owner))
+            attempts = AttemptRunner(
+                utc_now,
+                lambda owner: intake.attempt_ended(owner),
+                lambda owner, attempt: usage.effect_made(owner.uid, attempt),
+            )
             proposals = ProposalReconciler(
                 views=views,
                 recorder=recorder,
@@ -100,13 +115,20 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 reach=reach,
                 clock=utc_now,
                 leading=lambda: lease.is_leader,
+                usage=usage,
                 chance=lambda: Chance(chance.random(), UUID(int=chance.getrandbits(128), version=4)),
             )
             workflows = WorkflowReconciler(
                 api=api, views=views, store=store, recorder=recorder, previews=previews, clock=utc_now
             )
             declared = DeclaredReconciler(
-                api=api, declarations=declarations, built_ins=registry, events=events, audit=audit, clock=utc_now
+                api=api,
+                declarations=declarations,
+                built_ins=registry,
+                events=events,
+                audit=audit,
+                clock=utc_now,
+                usage=usage,
             )
             reaper = Reaper(api, utc_now, options.namespace)
             intake = Intake(
@@ -118,6 +140,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 reaper=reaper,
                 recorder=recorder,
                 leading=lambda: lease.is_leader,
+                usage=usage,
             )
             worker = Worker(
                 api=api,
@@ -145,6 +168,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                     reaper=reaper,
                     metrics=metrics,
                     outage=outage,
+                    usage=usage,
                     lease=lease,
                     namespace=options.namespace,
                     drain_seconds=options.drain_seconds,

@@ -406,8 +406,8 @@ def test_nothing_starts_before_its_time(seen: ProposalView, verdict: Any) -> Non
         pytest.param(gates.policy_unsupported, view(), None, id="policies carried out"),
         pytest.param(
             gates.policy_unsupported,
-            view(policies={"p": {**EXECUTE, "limits": {"maxConcurrent": 1}}}),
-            ("Blocked", Reason.POLICY_NOT_SUPPORTED, "limits", "p"),
+            view(policies={"p": {**EXECUTE, "kinds": {"allowed": []}}}),
+            ("Blocked", Reason.POLICY_NOT_SUPPORTED, "kinds", "p"),
             id="policy field not carried out",
         ),
         pytest.param(
@@ -449,7 +449,7 @@ ORDER += [
     ),
     pytest.param({"status": VALIDATED, "policies": [HALT]}, "leave_lost", id="leave before halts"),
     pytest.param({**UNSAFE, "policies": [EXECUTE, HALT]}, "unsafe_to_repeat", id="unsafe to repeat, halted or not"),
-    pytest.param({"policies": [EXECUTE, {"limits": {}}]}, "policy_unsupported", id="policy not carried out"),
+    pytest.param({"policies": [EXECUTE, {"kinds": {}}]}, "policy_unsupported", id="policy not carried out"),
 ]
 
 

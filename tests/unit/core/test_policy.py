@@ -8,7 +8,8 @@ import pytest
 from unit.core.making import EXECUTE, HALT, OBSERVE, named, policy
 
 from controller.api.names import Mode, Risk
-from controller.core.policy import EffectivePolicy, PolicySubject, effective, matches, unsupported_fields
+from controller.core.matching import PolicySubject, matches
+from controller.core.policy import EffectivePolicy, SpecFault, Stated, effective, spec_faults, unsupported_fields
 
 SUBJECT = PolicySubject("shop", {"team": "web", "stage": "prod"}, "scale-workload", Risk.MEDIUM)
 
