@@ -23,9 +23,11 @@ WorkloadName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-
 
 
 def target_of(resource: Resource, name: str, namespace: str | None, found: Json | None = None) -> Target:
-    """The object as a Target, with its uid where it was read."""
-    uid = found["metadata"]["uid"] if found else ""
-    return Target(resource.api_version, resource.kind, name, namespace if resource.namespaced else None, uid)
+    """The object as a Target, with its uid and labels where it was read."""
+    metadata = found["metadata"] if found else {}
+    home = namespace if resource.namespaced else None
+    labels = metadata.get("labels") or {}
+    return Target(resource.api_version, resource.kind, name, home, metadata.get("uid", ""), labels)
 
 
 async def read(cluster: Cluster, resource: Resource, name: str, namespace: str | None) -> Json:

@@ -51,7 +51,7 @@ class Match(SpecModel):
     risks: Annotated[tuple[Risk, ...], Field(max_length=4, json_schema_extra=SET)] | None = None
     """Risks of action types."""
     requesters: Annotated[tuple[UserName, ...], Field(max_length=256, json_schema_extra=SET)] | None = None
-    """User names of requesters."""
+    """User names of requesters. Where the API server does not prove who asks, what restricts holds for everyone."""
 
 
 class ApprovalRule(SpecModel):
@@ -101,15 +101,15 @@ class Limits(SpecModel):
     """How much at once."""
 
     max_concurrent: Annotated[int, Field(ge=1, le=100_000)] | None = None
-    """Actions that run at the same time."""
+    """Actions that run at the same time. Waiting for an effect to show holds no place."""
     max_per_hour: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Actions that start within an hour."""
+    """Actions that start within any hour. Retries are not counted."""
     per_target_cooldown_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = None
-    """Time between two actions on the same target."""
+    """Time between two actions on the same target. Steps of one workflow are one action."""
     max_consecutive_failures: Annotated[int, Field(ge=1, le=10_000)] | None = None
-    """After so many failures in a row nothing starts."""
+    """After so many actions failed in a row nothing starts."""
     breaker_reset_seconds: Annotated[int, Field(ge=1, le=31_536_000)] | None = None
-    """After this time one action is let through to try."""
+    """After this time one action is let through to try; 3600 where it is not given."""
 
 
 class Protect(SpecModel):
@@ -118,7 +118,7 @@ class Protect(SpecModel):
     namespaces: Names | None = None
     """Names of namespaces."""
     labels: LabelMap | None = None
-    """Labels of protected objects."""
+    """An object that has all of these is protected."""
 
 
 class Window(SpecModel):
@@ -132,7 +132,7 @@ class Window(SpecModel):
     start: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5)]
     """Local time, `HH:MM`."""
     end: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", max_length=5)]
-    """Local time; before `start` = the next day."""
+    """Local time; not after `start` = on the next day."""
     time_zone: Annotated[str, Field(min_length=1, max_length=64)]
     """IANA name: `Europe/Berlin`."""
 
@@ -180,12 +180,21 @@ class PolicySpec(SpecModel):
 
 
 class Bucket(StatusModel):
-    """Starts within one span of time, so that deleting objects resets no limit."""
+    """Starts within one minute, so that deleting objects resets no limit."""
 
     start: Timestamp
-    """Begin of the span."""
+    """Begin of the minute."""
     count: int
     """Starts reserved in it."""
+
+
+class Breaker(StatusModel):
+    """How `maxConsecutiveFailures` stands."""
+
+    failures: Annotated[int, Field(ge=0)] = 0
+    """Actions that failed in a row."""
+    opened_at: Timestamp | None = None
+    """When the last of too many failed."""
 
 
 class PolicyStatus(StatusModel):
@@ -197,6 +206,8 @@ class PolicyStatus(StatusModel):
     """Ready: whether every field of it is carried out."""
     buckets: Annotated[tuple[Bucket, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
     """Starts within the last hour."""
+    breaker: Breaker | None = None
+    """How `limits.maxConsecutiveFailures` stands; absent = no failure since the last success."""
 
 
 class ActionPolicy(Resource):

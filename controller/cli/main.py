@@ -14,12 +14,13 @@ from controller.cli.arguments import (
     Name,
     Namespace,
     Yes,
+    checked,
     connection,
     run,
     seconds,
 )
 from controller.cli.leave import leave
-from controller.cli.options import Connection, KindChoice, ListForm, PageForm
+from controller.cli.options import Connection, KindChoice, ListForm, PageForm, object_name
 from controller.cli.rules import rules
 
 if TYPE_CHECKING:
@@ -92,7 +93,10 @@ def describe(
 @app.command(epilog=exits.HELP)
 def watch(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One; default: all.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", parser=lambda text: checked(object_name, text), help="One; default: all."),
+    ] = None,
     everywhere: Everywhere = False,
     kind: Kind = KindChoice.ALL,
     live: OnlyLive = False,

@@ -1,5 +1,7 @@
 """Who did what, as far as the API server proves it: names for history and audit."""
 
+from datetime import datetime
+
 from controller.api.common import Identity, ObjectMeta
 from controller.core.enforcement import Enforcement
 
@@ -12,10 +14,14 @@ CHANGED_BY = "actionoperator.dev/changed-by"
 UNKNOWN = "unverified:unknown"
 
 
+def proven_at(enforcement: Enforcement, *created: datetime | None) -> bool:
+    """Whether the names in objects that were made then are those of the users the API server knew."""
+    return all(moment is not None and enforcement.proves(moment, SETTLED_SECONDS) for moment in created)
+
+
 def proven(metadata: ObjectMeta, enforcement: Enforcement) -> bool:
     """Whether the names in an object are those of the users the API server knew."""
-    created = metadata.creation_timestamp
-    return created is not None and enforcement.proves(created, SETTLED_SECONDS)
+    return proven_at(enforcement, metadata.creation_timestamp)
 
 
 def requester(named: Identity | None, metadata: ObjectMeta, enforcement: Enforcement) -> str:

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from controller.api.common import LifecycleStatus
 from controller.api.proposal import Attempt
 from controller.core.attempt_report import Stop
+from controller.core.limits import Line
 from controller.core.ports import Json
 
 S = TypeVar("S", bound=LifecycleStatus)
@@ -17,6 +18,8 @@ class Gather(Enum):
     """What the runtime must fetch before it decides again."""
 
     PREVIEW = "preview"
+    USAGE = "usage"
+    """Starts that a limit counts, reserved ahead; ends of earlier actions on the same target."""
     CHILDREN = "children"
     ACCESS = "access"
     """Whether those who asked and approved may still do so, and whether the API server still proves who they are."""
@@ -55,7 +58,10 @@ class NewStep:
 
 @dataclass(frozen=True)
 class Decision(Generic[S]):
-    """`status`: the whole new status, None = leave it. `wake_at`: look again then, None = when something changes."""
+    """`status`: the whole new status, None = leave it. `wake_at`: look again then, None = when something changes.
+
+    `line`: where it stands until a limit has room for it.
+    """
 
     status: S | None = None
     act: Act | None = None
@@ -63,3 +69,4 @@ class Decision(Generic[S]):
     gather: Gather | None = None
     create: tuple[NewStep, ...] = field(default=())
     wake_at: datetime | None = None
+    line: Line | None = None

@@ -1,11 +1,11 @@
 """The gates before a claim. Each names what it refuses; the chain reads as the promise.
 
-The whole order, gates that come later in brackets: cancelled, rejected, past a deadline, not a step of its workflow,
-invalid, policies that name different runners, without a preview, refused by the preview, observe only, changed since
-it was shown, unapproved, too early, suspended, leave lost, unsafe to repeat, halted, a policy that asks for what is
-not carried out, [outside a window, in a freeze, over a limit, breaker open], with a preview from before, with votes
-whose voters were not asked about again. Every gate is checked again before each claim. Cancelling and deadlines come
-first: nothing else may keep an object alive beyond them.
+The whole order: cancelled, rejected, past a deadline, not a step of its workflow, invalid, policies that name different
+runners, without a preview, refused by the preview, observe only, changed since it was shown, unapproved, too early,
+suspended, leave lost, unsafe to repeat, halted, a policy that asks for what is not carried out, protected, outside a
+window, in a freeze, over a limit, with a preview from before, with votes whose voters were not asked about again.
+Every gate is checked again before each claim. Cancelling and deadlines come first: nothing else may keep an object
+alive beyond them.
 """
 
 from collections.abc import Callable
@@ -21,6 +21,7 @@ from controller.core.approvals import ApprovalRule, Request
 from controller.core.attempts import any_unclear, effect_made
 from controller.core.decision import Gather
 from controller.core.digest import digest, sha256
+from controller.core.pace import frozen, outside_window, over_limit
 from controller.core.request import proposal_request
 from controller.core.shown import drift, shown_changes
 from controller.core.validation import action_faults, executor_name, proposal_field_faults
@@ -38,6 +39,7 @@ from controller.core.verdicts import (
     no_leave,
     no_preview_now,
     policy_block,
+    protected_block,
     refusal,
 )
 from controller.core.view import Fault, ProposalView, deadline, due_from
@@ -226,6 +228,12 @@ def policy_unsupported(view: ProposalView, now: datetime) -> Verdict | None:
     return policy_block(view.policy)
 
 
+def protected(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to touch what a policy protects. Its labels are those that the previews up to the first claim see."""
+    target = view.findings.preview.target if view.findings and view.findings.preview else None
+    return protected_block(view.policy, view.proposal.metadata.namespace or "", target, now)
+
+
 def outdated(view: ProposalView, now: datetime) -> Verdict | None:
     """Ask for a fresh preview right before the first claim; what it finds is pinned by the claim."""
     return Fetch(Gather.PREVIEW) if not view.claimed and view.findings is None else None
@@ -256,6 +264,10 @@ GATES: tuple[Gate, ...] = (
     unsafe_to_repeat,
     halted,
     policy_unsupported,
+    protected,
+    outside_window,
+    frozen,
+    over_limit,
     outdated,
     unchecked,
 )

@@ -2,33 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from enum import Enum
-from typing import Protocol
 
 from controller.api.names import Risk
 from controller.api.policy import ActionPolicy, Match
-
-SETTLING = timedelta(seconds=5)
-"""An object made sooner than this after the admission policies may have slipped in before they took effect."""
-
-
-class Enforced(Protocol):
-    """Whether the API server proves who makes objects: `since` when, or what is at fault."""
-
-    @property
-    def since(self) -> datetime | None: ...
-
-    @property
-    def fault(self) -> str | None: ...
-
-
-def proven(enforced: Enforced | None, *created: datetime | None) -> bool:
-    """Whether the names in objects created then are those of who made them. None = nothing is known."""
-    if enforced is None or enforced.fault is not None or enforced.since is None:
-        return False
-    since = enforced.since + SETTLING
-    return all(moment is not None and moment >= since for moment in created)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ class Target:
     name: str
     namespace: str | None = None
     uid: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    """Where it was read."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"

@@ -25,7 +25,7 @@ from controller.core.gates import (
 from controller.core.lifecycle import blocked, effective_mode, in_order, proposed, refused, waiting
 from controller.core.ports import PreviewResult
 from controller.core.request import acts_as, proposal_request
-from controller.core.shown import preview_status
+from controller.core.shown import preview_status, unless_the_same
 from controller.core.status import Standing, note, settle
 from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone, Renew
 from controller.core.view import Chance, ProposalView, TypeEntry
@@ -107,8 +107,8 @@ def _before_claim(view: ProposalView, now: datetime, chance: Chance) -> Decision
         case Hold(phase, reason, message, until):
             return Decision(_wait(view, Standing(phase, reason, message), now), wake_at=min(until, end_of(view)))
         case Block() as block:
-            wake_at = min(filter(None, (block.until, block.again_at, next_deadline(view))))
-            return Decision(_wait(view, blocked(block), now), wake_at=wake_at)
+            wake_at = block.wake_at(next_deadline(view), now)
+            return Decision(_wait(view, blocked(block), now), wake_at=wake_at, line=block.line)
 
 
 def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[ProposalStatus]:
@@ -190,7 +190,7 @@ def _with_preview(
     view: ProposalView, status: ProposalStatus, entry: TypeEntry, result: PreviewResult, now: datetime
 ) -> ProposalStatus:
     request = sha256(proposal_request(view, entry))
-    preview = preview_status(result, now)
+    preview = unless_the_same(status.preview, preview_status(result, now))
     return status.model_copy(
         update={
             "preview": preview,

@@ -23,6 +23,11 @@ def preview_status(result: PreviewResult, now: datetime) -> Preview:
     )
 
 
+def unless_the_same(known: Preview | None, new: Preview) -> Preview:
+    """What is known already is not written again, only because it was seen again."""
+    return known if known and known == new.model_copy(update={"computed_at": known.computed_at}) else new
+
+
 def shown_changes(result: PreviewResult) -> tuple[Change, ...]:
     """The changes as they stand in status and in the digest."""
     return tuple(_small(change) for change in result.changes[:MAX_CHANGES])

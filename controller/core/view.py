@@ -15,15 +15,17 @@ from controller.api.names import Reason
 from controller.api.policy import ActionPolicy
 from controller.api.proposal import ActionProposal, Attempt, LifecycleSpec
 from controller.api.workflow import ActionWorkflow, Step
-from controller.core.actors import NOT_LOOKED
+from controller.core.actors import NOT_LOOKED, proven_at
 from controller.core.approvals import ApprovalRule, asked_by, together
 from controller.core.attempt_report import Report
 from controller.core.enforcement import Enforcement
-from controller.core.matching import PolicySubject
+from controller.core.limits import Unused, Usage
+from controller.core.matching import UNPROVEN, PolicySubject, Requester
 from controller.core.parameters import ParameterSchema
 from controller.core.policy import EffectivePolicy, effective
 from controller.core.ports import Json, PreviewResult
 from controller.core.settings import Settings
+from controller.core.targets import target_of
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,12 @@ class TypeEntry:
     def unknown_field(self) -> str | None:
         """Path of the first field that the models do not know."""
         return next(unknown_fields(self.type.spec, "spec"), None)
+
+    @cached_property
+    def fixed(self) -> frozenset[str]:
+        """Names of the parameters that say what is touched."""
+        properties = self.type.spec.parameters.get("properties") or {}
+        return frozenset(name for name, schema in properties.items() if schema.get("fixed") is True)
 
     @cached_property
     def parameters(self) -> ParameterSchema:
@@ -118,18 +126,38 @@ class World:
     namespace_labels: Mapping[str, str]
     settings: Settings
     enforcement: Enforcement = NOT_LOOKED
-    _merged: dict[tuple[str, str], EffectivePolicy] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _merged: dict[tuple[str, str, Requester], EffectivePolicy] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
     """What `policy_for` has worked out: many decisions share one world."""
 
-    def policy_for(self, namespace: str, action: str) -> EffectivePolicy:
-        merged = self._merged.get((namespace, action))
+    def policy_for(self, namespace: str, action: str, requester: Requester) -> EffectivePolicy:
+        requester = self._told_apart(requester)
+        merged = self._merged.get((namespace, action, requester))
         if merged is None:
             entry = self.catalogue.types.get(action)
             risk = entry.type.spec.risk if entry else None
-            merged = effective(self.policies, PolicySubject(namespace, self.namespace_labels, action, risk))
+            subject = PolicySubject(namespace, self.namespace_labels, action, risk, requester)
+            merged = effective(self.policies, subject)
             if entry:  # names that nobody declared are endless
-                self._merged[namespace, action] = merged
+                self._merged[namespace, action, requester] = merged
         return merged
+
+    def requester(self, spec: LifecycleSpec, *created: datetime | None) -> Requester:
+        """Who asks. `created`: when the object was made, and its workflow if it is a step."""
+        return Requester(spec.requester or "", proven_at(self.enforcement, *created))
+
+    @cached_property
+    def _requesters(self) -> frozenset[str] | None:
+        """Those that policies name; None where none names any."""
+        named = [policy.spec.match.requesters for policy in self.policies if policy.spec.match.requesters is not None]
+        return frozenset().union(*named) if named else None
+
+    def _told_apart(self, requester: Requester) -> Requester:
+        """The requester as far as policies make a difference: user names are endless."""
+        if self._requesters is None or not requester.proven:
+            return UNPROVEN
+        return requester if requester.username in self._requesters else Requester("", proven=True)
 
 
 @dataclass(frozen=True)
@@ -155,10 +183,32 @@ class ProposalView:
     """Whether this process claimed the open attempt but never started it: the claim's answer was lost."""
     report: Report | None = None
     """What the open attempt has come to."""
+    usage: Usage = field(default_factory=Unused)
+    """What goes on, for limits."""
 
     @cached_property
     def policy(self) -> EffectivePolicy:
-        return self.world.policy_for(self.proposal.metadata.namespace or "", self.proposal.spec.action)
+        return self.world.policy_for(self.proposal.metadata.namespace or "", self.proposal.spec.action, self.requester)
+
+    @property
+    def requester(self) -> Requester:
+        """Who asks; for a step it is proven only if its workflow's requester is."""
+        created = self.proposal.metadata.creation_timestamp
+        return self.world.requester(
+            self.proposal.spec, created, self.parent.metadata.creation_timestamp if self.parent else created
+        )
+
+    @property
+    def target(self) -> str | None:
+        """What it is done to, if it names that."""
+        if self.type is None:
+            return None
+        return target_of(self.type.fixed, self.proposal.metadata.namespace or "", self.proposal.spec.parameters)
+
+    @property
+    def group(self) -> str:
+        """All that counts as one action on a target: the steps of a workflow together."""
+        return self.parent.metadata.uid if self.parent else self.proposal.metadata.uid
 
     @cached_property
     def asked(self) -> ApprovalRule:
@@ -238,7 +288,8 @@ class WorkflowView:
         return together([asked_by(rule, spec.requested_by, always=always) for rule in rules])
 
     def policy_of(self, step: Step) -> EffectivePolicy:
-        return self.world.policy_for(self.workflow.metadata.namespace or "", step.action)
+        requester = self.world.requester(self.workflow.spec, self.workflow.metadata.creation_timestamp)
+        return self.world.policy_for(self.workflow.metadata.namespace or "", step.action, requester)
 
     def runner_of(self, step: Step) -> str | None:
         """The ServiceAccount that the step's action would act as."""

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from controller.api.policy import Window
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 LOOK_AHEAD = timedelta(days=35)
 """For how long windows of several policies are searched for a common time. Alone, each opens within two weeks."""
 
@@ -55,17 +55,13 @@ def next_opening(rules: Sequence[tuple[str, tuple[Window, ...]]], now: datetime)
 @lru_cache(maxsize=256)
 def _next_opening(rules: tuple[tuple[str, tuple[Window, ...]], ...], now: datetime) -> Opening | None:
     """Many objects wait for the same windows: they ask once a minute. Zones change on whole minutes."""
-    moment, policy = now, ""
-    while moment <= now + LOOK_AHEAD:
-        closed = [(name, windows) for name, windows in rules if not is_open(windows, moment)]
-        if not closed:
-            return Opening(moment, policy)
-        opens = [(at, name) for name, windows in closed if (at := next_change(windows, moment))]
-        if len(opens) < len(closed):
+    moment = now
+    while closed := [windows for _, windows in rules if not is_open(windows, moment)]:
+        opens = [at for windows in closed if (at := next_change(windows, moment))]
+        if len(opens) < len(closed) or max(opens) > now + LOOK_AHEAD:
             return None
-        moment = max(at for at, _ in opens)
-        policy = min(name for at, name in opens if at == moment)
-    return None
+        moment = max(opens)
+    return Opening(moment, min(name for name, windows in rules if not is_open(windows, moment - MINUTE)))
 
 
 def _is_open(window: Window, now: datetime) -> bool:

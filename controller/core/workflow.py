@@ -56,7 +56,7 @@ def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
             waiting = _wait(view, Standing(phase, reason, message), now)
             return Decision(waiting, wake_at=min(until, next_deadline(view.workflow)))
         case Block() as block:
-            wake_at = min(filter(None, (block.until, block.again_at, next_deadline(view.workflow))))
+            wake_at = block.wake_at(next_deadline(view.workflow), now)
             return Decision(_wait(view, blocked(block), now), wake_at=wake_at)
 
 

@@ -1,6 +1,7 @@
 """The gates before a workflow's first step, in their order; those that also hold back later steps are named below."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.api.common import Change
@@ -25,11 +26,14 @@ from controller.core.verdicts import (
     Renew,
     Verdict,
     faults_block,
+    freeze_block,
     halt_block,
     no_leave,
     no_preview_now,
     policy_block,
+    protected_block,
     refusal,
+    window_block,
 )
 from controller.core.view import Fault, WorkflowView, deadline, due_from
 from controller.core.workflow_validation import step_faults, workflow_faults
@@ -173,6 +177,29 @@ def policy_unsupported(view: WorkflowView, now: datetime) -> Block | None:
     return next((block for policy in policies(view) if (block := policy_block(policy))), None)
 
 
+def protected(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Refuse to start steps that will not be let at their target; its labels are looked at right before the start."""
+    namespace = view.workflow.metadata.namespace or ""
+    if view.findings is None and any(stated.rule.labels for policy in policies(view) for stated in policy.protect):
+        return Fetch(Gather.PREVIEW)
+    for step in view.workflow.spec.steps:
+        found = (view.findings or {}).get(step.name)
+        target = found.preview.target if found and found.preview else None
+        if block := protected_block(view.policy_of(step), namespace, target, now):
+            return replace(block, message=f"{step_path(step.name)}: {block.message}")
+    return None
+
+
+def outside_window(view: WorkflowView, now: datetime) -> Block | None:
+    """Refuse to start what would come to a halt half way: each step needs an open window of its policies."""
+    return window_block(policies(view), now)
+
+
+def frozen(view: WorkflowView, now: datetime) -> Block | None:
+    """Refuse to start while a policy that matches any of its steps freezes actions."""
+    return freeze_block(policies(view), now)
+
+
 def outdated(view: WorkflowView, now: datetime) -> Verdict | None:
     """Ask for a fresh preview right before the first step of what was approved."""
     return Fetch(Gather.PREVIEW) if view.findings is None and approval_of(view, now).required else None
@@ -200,6 +227,9 @@ GATES: tuple[Gate, ...] = (
     leave_lost,
     halted,
     policy_unsupported,
+    outside_window,
+    frozen,
+    protected,
     outdated,
     unchecked,
 )

@@ -30,6 +30,8 @@ SELF_REVIEWS = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "Se
 
 LIVE = "status.outcome="
 """Field selector of objects that are not finished."""
+FINISHED = "status.outcome!="
+"""Field selector of objects that are finished."""
 TO_DELETE = "status.outcome!=,spec.ttlSecondsAfterFinished!="
 """Field selector of finished objects that ask to be deleted some time after."""
 

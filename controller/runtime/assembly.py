@@ -34,7 +34,9 @@ from controller.runtime.queue import DelayQueue
 from controller.runtime.reach import RealReach
 from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
+from controller.runtime.starts import Starts
 from controller.runtime.store import Key, Store
+from controller.runtime.usage import LiveUsage
 from controller.runtime.views import Views
 from controller.runtime.votes import Votes
 from controller.runtime.worker import Worker
@@ -92,12 +94,25 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
         ):
             recorder = Recorder(api, events, audit, metrics)
             reach = RealReach(api)
+            starts = Starts(api, declarations, lambda raw: intake.observe(POLICIES.plural, "MODIFIED", raw), utc_now)
+            usage = LiveUsage(
+                api=api,
+                declarations=declarations,
+                starts=starts,
+                queue=queue,
+                clock=utc_now,
+                namespace=options.namespace,
+            )
             votes = Votes()
-            views = Views(store, votes, declarations)
+            views = Views(store, votes, declarations, usage)
             enforcing = Enforcing(lambda: read_enforcement(api), declarations, lambda: intake.enqueue_living())
             reviews = AccessReviews(api, enforcing)
             previews = Previews(api, registry, reach)
-            attempts = AttemptRunner(utc_now, lambda owner: intake.attempt_ended(owner))
+            attempts = AttemptRunner(
+                utc_now,
+                lambda owner: intake.attempt_ended(owner),
+                lambda owner, attempt: usage.effect_made(owner.uid, attempt),
+            )
             proposals = ProposalReconciler(
                 api=api,
                 views=views,
@@ -110,6 +125,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 reach=reach,
                 clock=utc_now,
                 leading=lambda: lease.is_leader,
+                usage=usage,
                 chance=lambda: Chance(chance.random(), UUID(int=chance.getrandbits(128), version=4)),
             )
             workflows = WorkflowReconciler(
@@ -122,7 +138,13 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 clock=utc_now,
             )
             declared = DeclaredReconciler(
-                api=api, declarations=declarations, built_ins=registry, events=events, audit=audit, clock=utc_now
+                api=api,
+                declarations=declarations,
+                built_ins=registry,
+                events=events,
+                audit=audit,
+                clock=utc_now,
+                usage=usage,
             )
             reaper = Reaper(api, utc_now, options.namespace)
             intake = Intake(
@@ -135,6 +157,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 reaper=reaper,
                 recorder=recorder,
                 leading=lambda: lease.is_leader,
+                usage=usage,
             )
             worker = Worker(
                 api=api,
@@ -163,6 +186,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                     reaper=reaper,
                     metrics=metrics,
                     outage=outage,
+                    usage=usage,
                     lease=lease,
                     namespace=options.namespace,
                     drain_seconds=options.drain_seconds,

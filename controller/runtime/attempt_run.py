@@ -52,9 +52,13 @@ class Assignment:
 class AttemptRun:
     """Carries one assignment out, once."""
 
-    def __init__(self, assignment: Assignment, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, assignment: Assignment, clock: Callable[[], datetime], on_made: Callable[[], None] = lambda: None
+    ) -> None:
+        """`on_made` is called when the effect is known to be made."""
         self.assignment = assignment
         self._clock = clock
+        self._on_made = on_made
         self._task: asyncio.Task[Any] | None = None
         self._stop: Stop | None = None
         self._look: asyncio.Timeout | None = None
@@ -111,6 +115,7 @@ class AttemptRun:
             if done is not None:
                 assignment.journal.known_done(done)
                 self._done_at = self._done_at or self._clock()
+                self._on_made()
             if asked := self._asked():
                 return await self._stopped(asked)
             if done is None:

@@ -41,12 +41,19 @@ class _Running:
 class AttemptRunner:
     """The attempts that this process runs, by owner, and the reports of those that ended.
 
-    `on_report(owner)` is called when a report is there to be taken.
+    `on_report(owner)` is called when a report is there to be taken, `on_made(owner, attempt id)` when an effect is
+    known to be made and only its purpose is waited for.
     """
 
-    def __init__(self, clock: Callable[[], datetime], on_report: Callable[[Owner], None]) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], datetime],
+        on_report: Callable[[Owner], None],
+        on_made: Callable[[Owner, str], None] = lambda _owner, _attempt: None,
+    ) -> None:
         self._clock = clock
         self._on_report = on_report
+        self._on_made = on_made
         self._running: dict[Owner, _Running] = {}
         self._reports: dict[Owner, Report] = {}
 
@@ -75,7 +82,7 @@ class AttemptRunner:
 
     def start(self, owner: Owner, assignment: Assignment) -> None:
         """Starts working on the attempt."""
-        run = AttemptRun(assignment, self._clock)
+        run = AttemptRun(assignment, self._clock, lambda: self._on_made(owner, assignment.attempt.id))
         self._running[owner] = _Running(run, asyncio.create_task(self._see_to(owner, run), name=f"attempt {owner.key}"))
 
     def not_started(self, owner: Owner, attempt: Attempt, stop: Stop) -> None:

@@ -18,6 +18,7 @@ from controller.runtime.audit import AuditLog, record
 from controller.runtime.clock import Clock
 from controller.runtime.declarations import Declarations
 from controller.runtime.store import Key
+from controller.runtime.usage import LiveUsage
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +35,7 @@ class DeclaredReconciler:
         events: EventWriter,
         audit: AuditLog,
         clock: Clock,
+        usage: LiveUsage,
     ) -> None:
         self._api = api
         self._declarations = declarations
@@ -41,6 +43,7 @@ class DeclaredReconciler:
         self._events = events
         self._audit = audit
         self._clock = clock
+        self._usage = usage
         self._seen: dict[str, ActionPolicy] = {}
 
     async def reconcile(self, key: Key) -> None:
@@ -68,7 +71,9 @@ class DeclaredReconciler:
             return
         self._seen[key.name] = policy
         self._tell_changes(before, policy)
+        self._usage.tend(key.name)
         status = policy_status(policy, self._declarations.unreadable.get(key.name), self._clock())
+        status = status.model_copy(update={"breaker": self._usage.breaker_to_write(policy)})
         await self._write(POLICIES, key.name, policy.metadata.resource_version, policy.status.wire(), status.wire())
 
     def _tell_changes(self, before: ActionPolicy | None, policy: ActionPolicy) -> None:

@@ -8,7 +8,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -25,6 +25,7 @@ from controller.runtime.outage import Outage
 from controller.runtime.queue import DelayQueue
 from controller.runtime.reaper import Reaper
 from controller.runtime.store import Key, Store
+from controller.runtime.usage import LiveUsage
 from controller.runtime.worker import Worker
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Parts:
     reaper: Reaper
     metrics: Metrics
     outage: Outage
+    usage: LiveUsage
     lease: Lease
     namespace: str | None
     drain_seconds: float
@@ -97,6 +99,7 @@ class Engine:
             await self._wind_up()
 
     async def _crew(self) -> None:
+        self._parts.usage.lead()
         await self._list_all_patiently()
         # What an earlier term left half done, its attempts above all, has no event to come.
         self._parts.intake.enqueue_living()
@@ -129,6 +132,10 @@ class Engine:
         for owner in parts.attempts.reported():
             if parts.lease.is_leader:
                 await parts.worker.handle(owner.key)
+        if parts.lease.is_leader:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FINISH_SECONDS):
+                    await parts.usage.wind_up()
 
     async def _list_all_patiently(self) -> None:
         while True:

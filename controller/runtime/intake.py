@@ -18,6 +18,7 @@ from controller.runtime.queue import DelayQueue
 from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
 from controller.runtime.store import Key, Store
+from controller.runtime.usage import LiveUsage
 from controller.runtime.views import owner_key
 from controller.runtime.votes import Votes
 from controller.runtime.workflows import WorkflowReconciler
@@ -41,6 +42,7 @@ class Intake:
         reaper: Reaper,
         recorder: Recorder,
         leading: Callable[[], bool],
+        usage: LiveUsage,
     ) -> None:
         self._store = store
         self._votes = votes
@@ -51,6 +53,7 @@ class Intake:
         self._reaper = reaper
         self._recorder = recorder
         self._leading = leading
+        self._usage = usage
         self._doubted: set[Key] = set()
 
     def observe(self, plural: str, event: str | None, raw: Json) -> None:
@@ -70,6 +73,7 @@ class Intake:
                 self.doubt(key)
             else:
                 self._store.remove(key)  # whoever takes over lists everything again
+                self._usage.gone(key, known[0])
 
     def listed(self, plural: str, names: set[str]) -> None:
         """A whole list of a declared kind has just these: what else is known is gone, though no watch said so."""
@@ -88,6 +92,7 @@ class Intake:
         if (raw.get("status") or {}).get("outcome"):
             self._finished(key, raw)
         elif self._store.put(plural, raw):
+            self._count(plural, raw)
             self._queue.add(key)
             self._enqueue_related(key, raw)
 
@@ -96,12 +101,15 @@ class Intake:
         if (raw.get("status") or {}).get("outcome"):
             self._finished(key, raw)
         else:
-            self._store.put(key.plural, raw)
+            if self._store.put(key.plural, raw):
+                self._count(key.plural, raw)
             self._enqueue_related(key, raw)
 
     def attempt_ended(self, owner: Owner) -> None:
         """An attempt has a report: its proposal is due, unless that is gone."""
-        if not self._proposals.told_late(owner):
+        if self._proposals.told_late(owner):
+            self._usage.gone(owner.key, owner.uid)
+        else:
             self._queue.add(owner.key)
 
     def doubt(self, key: Key) -> None:
@@ -126,8 +134,11 @@ class Intake:
         if key.plural == WORKFLOWS.plural:
             self._workflows.gone(key, last)
             return
+        gone = Owner(key, last["metadata"]["uid"])
         with suppress(ValidationError):
-            self._proposals.gone(Owner(key, last["metadata"]["uid"]), last)
+            self._proposals.gone(gone, last)
+        if not self._proposals.is_running(gone):
+            self._usage.gone(key, gone.uid)
         owner = owner_key(last)
         if owner:
             self._queue.add(owner)
@@ -144,11 +155,16 @@ class Intake:
         self._queue.forget(key)
         if key.plural == PROPOSALS.plural:
             self._proposals.finished(Owner(key, raw["metadata"]["uid"]))
+            self._usage.finished(key, raw)
         self._reaper.finished(key.plural, raw)
         owner = owner_key(raw) if key.plural == PROPOSALS.plural else None
         if owner and self._store.version(owner):
             self._workflows.step_ended(raw)
             self._queue.add(owner)
+
+    def _count(self, plural: str, raw: Json) -> None:
+        if plural == PROPOSALS.plural:
+            self._usage.seen(raw)
 
     def _declare(self, plural: str, deleted: bool, raw: Json) -> bool:
         declarations, name = self._declarations, raw["metadata"]["name"]

@@ -8,8 +8,9 @@ from controller.api.names import Transition
 from controller.api.proposal import ActionProposal, Attempt, ProposalStatus
 from controller.core.attempt_report import Effect, Stop
 from controller.core.decision import Act, Decision, Gather
-from controller.core.errors import RightMissing
+from controller.core.errors import Conflict, RightMissing
 from controller.core.lifecycle import UNKNOWN_ACTOR
+from controller.core.limits import Line
 from controller.core.operation import operation_time
 from controller.core.ports import Journal, Json, Operation, Request, Target
 from controller.core.proposal import claim_refused, decide, recheck
@@ -25,10 +26,11 @@ from controller.runtime.outcome import Handled
 from controller.runtime.previews import Previews
 from controller.runtime.recorder import Recorder
 from controller.runtime.store import Key
+from controller.runtime.usage import LiveUsage
 from controller.runtime.views import Views
 from controller.runtime.votes import Votes
 
-MAX_ROUNDS = 4
+MAX_ROUNDS = 6
 
 
 class ProposalReconciler:
@@ -49,6 +51,7 @@ class ProposalReconciler:
         clock: Clock,
         chance: Callable[[], Chance],
         leading: Callable[[], bool],
+        usage: LiveUsage,
     ) -> None:
         self._api = api
         self._views = views
@@ -62,6 +65,7 @@ class ProposalReconciler:
         self._clock = clock
         self._chance = chance
         self._leading = leading
+        self._usage = usage
         self._targets: dict[Owner, Target] = {}
         self._unstarted: dict[Owner, set[str]] = {}
         """Attempts that this process claimed, or may have claimed, and did not start yet."""
@@ -71,7 +75,17 @@ class ProposalReconciler:
         """Decides and carries it out. Raises the errors of our own status writes."""
         owner = Owner(key, raw["metadata"]["uid"])
         self._drop_stale_report(owner, raw)
-        view, decision = await self._decide(owner, raw)
+        line: Line | None = None
+        try:
+            view, decision = await self._decide(owner, raw)
+            # Nothing may be awaited between the decision and this: whoever decides next must see the place taken.
+            if decision.act and decision.status:
+                self._usage.claiming(view, decision.act.attempt)
+            else:
+                self._usage.unsure(owner.uid)
+            line = decision.line
+        finally:
+            self._usage.decided(key, line)
         if decision.stop:
             self._attempts.stop(owner, decision.stop)
         try:
@@ -88,6 +102,10 @@ class ProposalReconciler:
         self._unstarted.pop(owner, None)
         self._attempts.forget(owner)
         self._votes.forget(owner.uid)
+
+    def is_running(self, owner: Owner) -> bool:
+        """Whether an attempt of it runs here."""
+        return self._attempts.is_running(owner)
 
     def gone(self, owner: Owner, last: Json) -> None:
         """The object was deleted: its attempt is asked to stop, and audit log and Events keep what is known."""
@@ -145,6 +163,8 @@ class ProposalReconciler:
             view = self._view(owner, raw, findings, access)
             decision = decide(view, self._clock(), chance)
             match decision.gather:
+                case Gather.USAGE:
+                    await self._usage.gather(view)
                 case Gather.PREVIEW:
                     findings = await self._previews.of_proposal(view)
                     if findings.preview and findings.preview.target:
@@ -173,9 +193,13 @@ class ProposalReconciler:
             self._unstarted.setdefault(owner, set()).add(claimed)  # also if the answer is lost and it lands later
         try:
             stored = await self._recorder.write(PROPOSALS, raw, old, decision.status, self._targets.get(owner))
+        except Conflict:
+            self._usage.not_claimed(owner.uid)
+            raise
         except RightMissing as error:
             if claimed is None:
                 raise
+            self._usage.not_claimed(owner.uid)
             self._unstarted.pop(owner, None)
             raise _ClaimRefusedError(str(error)) from error
         if view.report is not None and view.open_attempt and view.report.attempt_id == view.open_attempt.id:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
 from controller.core.attempt_report import Report
+from controller.core.limits import Usage
 from controller.core.ports import Json
 from controller.core.steps import proposal_name
 from controller.core.verdicts import WORKFLOW_KIND
@@ -18,10 +19,11 @@ from controller.runtime.votes import Votes
 class Views:
     """Builds views from the store and the declarations. Raises pydantic's ValidationError for unreadable objects."""
 
-    def __init__(self, store: Store, votes: Votes, declarations: Declarations) -> None:
+    def __init__(self, store: Store, votes: Votes, declarations: Declarations, usage: Usage) -> None:
         self._store = store
         self._votes = votes
         self._declarations = declarations
+        self._usage = usage
 
     def proposal(
         self,
@@ -47,6 +49,7 @@ class Views:
             running=running,
             unstarted=unstarted,
             report=report,
+            usage=self._usage,
         )
 
     def workflow(
@@ -96,7 +99,14 @@ def parent_key(namespace: str | None, name: str) -> Key:
 
 def owner_key(raw: Json) -> Key | None:
     """The workflow whose step the proposal says it is."""
+    owner = owner_of(raw)
+    return parent_key(raw["metadata"].get("namespace"), owner["name"]) if owner else None
+
+
+def owner_of(raw: Json) -> Json | None:
+    """The owner reference to that workflow."""
     for owner in raw["metadata"].get("ownerReferences") or ():
         if owner.get("kind") == WORKFLOW_KIND and owner.get("controller"):
-            return parent_key(raw["metadata"].get("namespace"), owner["name"])
+            found: Json = owner
+            return found
     return None

@@ -5,7 +5,7 @@ The action types are the shipped catalogue, read by the shipped executors.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -23,6 +23,7 @@ from controller.api.workflow import ActionWorkflow, WorkflowStatus
 from controller.core.attempt_report import Effect, Report
 from controller.core.digest import type_digest
 from controller.core.enforcement import Enforcement
+from controller.core.limits import PolicyUsage, TargetUsage, Unused, Usage
 from controller.core.operation import new_operation
 from controller.core.ports import Done, Json, PreviewResult
 from controller.core.settings import Settings
@@ -152,6 +153,7 @@ def view(
     running: bool = False,
     unstarted: bool = False,
     report: Report | None = None,
+    usage: Usage | None = None,
 ) -> ProposalView:
     """A proposal that may run, and its world. `findings` None = no preview gathered for this decision."""
     made, raw_spec = proposal(spec, status, created=created, **(metadata or {}))
@@ -167,6 +169,7 @@ def view(
         running=running,
         unstarted=unstarted,
         report=report,
+        usage=usage or Unused(),
     )
 
 
@@ -268,6 +271,20 @@ def report(effect: Effect, *, of: str = "attempt-1", at: datetime = NOW, **facts
         facts.setdefault("done", Done("done"))
     facts.setdefault("message", "it answered")
     return Report(of, effect, at, **facts)
+
+
+@dataclass(frozen=True)
+class FixedUsage:
+    """A usage where the same goes on whoever asks. `target` None = ends are not read yet."""
+
+    policy: PolicyUsage = field(default_factory=PolicyUsage)
+    target: TargetUsage | None = field(default_factory=TargetUsage)
+
+    def of_policy(self, policy: str, uid: str, now: datetime) -> PolicyUsage:
+        return self.policy
+
+    def of_target(self, policy: str, target: str, group: str) -> TargetUsage | None:
+        return self.target
 
 
 def workflow(

@@ -19,6 +19,7 @@ from unit.core.making import (
     UID,
     VALIDATED,
     WORKFLOW_UID,
+    FixedUsage,
     after,
     attempt,
     claimed,
@@ -36,6 +37,7 @@ from controller.api.names import Outcome, Phase, Reason, Transition
 from controller.api.workflow import ActionWorkflow
 from controller.core import gates
 from controller.core.decision import Gather
+from controller.core.limits import PolicyUsage
 from controller.core.proposal import decide
 from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone, Verdict
 from controller.core.view import Findings, ProposalView
@@ -408,8 +410,8 @@ def test_nothing_starts_before_its_time(seen: ProposalView, verdict: Any) -> Non
         pytest.param(gates.policy_unsupported, view(), None, id="policies carried out"),
         pytest.param(
             gates.policy_unsupported,
-            view(policies={"p": {**EXECUTE, "limits": {"maxConcurrent": 1}}}),
-            ("Blocked", Reason.POLICY_NOT_SUPPORTED, "limits", "p"),
+            view(policies={"p": {**EXECUTE, "kinds": {"allowed": []}}}),
+            ("Blocked", Reason.POLICY_NOT_SUPPORTED, "kinds", "p"),
             id="policy field not carried out",
         ),
         pytest.param(
@@ -443,6 +445,11 @@ ORDER = [
 ]
 
 
+PROTECT: Any = {"protect": {"namespaces": ["shop"]}}
+FREEZE: Any = {"freezes": [{"start": rfc3339(CREATED), "end": rfc3339(after(60)), "reason": "holidays"}]}
+NEVER: Any = {"windows": [{"start": "01:00", "end": "02:00", "timeZone": "UTC"}]}
+FULL: Any = {"limits": {"maxConcurrent": 1}}
+TAKEN = FixedUsage(PolicyUsage(running=1))
 SPLIT = {"policies": [EXECUTE, HALT, {"serviceAccountName": "a"}, {"serviceAccountName": "b"}]}
 UNSAFE = {"status": claimed(UNCLEAR), "types": [type_entry("scale-workload", idempotent=False)]}
 ORDER += [
@@ -451,7 +458,18 @@ ORDER += [
     ),
     pytest.param({"status": VALIDATED, "policies": [HALT]}, "leave_lost", id="leave before halts"),
     pytest.param({**UNSAFE, "policies": [EXECUTE, HALT]}, "unsafe_to_repeat", id="unsafe to repeat, halted or not"),
-    pytest.param({"policies": [EXECUTE, {"limits": {}}]}, "policy_unsupported", id="policy not carried out"),
+    pytest.param({"policies": [EXECUTE, {"kinds": {}}]}, "policy_unsupported", id="policy not carried out"),
+    pytest.param(
+        {"policies": [EXECUTE, {"kinds": {}, **PROTECT}]}, "policy_unsupported", id="and before all its rules"
+    ),
+    pytest.param({"policies": [EXECUTE, {**PROTECT, **FREEZE}]}, "protected", id="refused before put off"),
+    pytest.param({"policies": [EXECUTE, {**NEVER, **FREEZE}]}, "outside_window", id="windows before freezes"),
+    pytest.param({"policies": [EXECUTE, {**FREEZE, **FULL}], "usage": TAKEN}, "frozen", id="freezes before limits"),
+    pytest.param(
+        {"policies": [EXECUTE, FULL], "usage": TAKEN, "status": VALIDATED, "findings": None},
+        "over_limit",
+        id="limits before the fresh preview",
+    ),
 ]
 
 

@@ -62,7 +62,7 @@ CHANGES: Any = {
     "halted, no leave": {"policies": [HALT]},
     "observed": {"policies": [OBSERVE]},
     "no policy": {"policies": []},
-    "policy not carried out": {"policies": [EXECUTE, {"limits": {}}]},
+    "policy not carried out": {"policies": [EXECUTE, {"kinds": {}}]},
     "no types": {"types": ()},
     "types changed": {"types": tuple(type_entry(name, description="changed") for name in SHIPPED)},
     "all at most once": {"types": tuple(type_entry(name, idempotent=False) for name in SHIPPED)},

@@ -38,7 +38,9 @@ from controller.runtime.queue import DelayQueue
 from controller.runtime.reach import RealReach
 from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
+from controller.runtime.starts import Starts
 from controller.runtime.store import Key, Store
+from controller.runtime.usage import LiveUsage
 from controller.runtime.views import Views
 from controller.runtime.votes import Votes
 from controller.runtime.worker import Worker
@@ -177,9 +179,19 @@ class Operator:
         self.store, self.votes, self.metrics = Store(), Votes(), Metrics()
         self.queue: DelayQueue[Key] = DelayQueue(clock)
         self.declarations = Declarations(REGISTRY, SETTINGS)
-        self.attempts = AttemptRunner(clock, lambda owner: self.intake.attempt_ended(owner))
+        starts = Starts(
+            api, self.declarations, lambda raw: self.intake.observe(POLICIES.plural, "MODIFIED", raw), clock
+        )
+        self.usage = LiveUsage(
+            api=api, declarations=self.declarations, starts=starts, queue=self.queue, clock=clock, namespace=None
+        )
+        self.attempts = AttemptRunner(
+            clock,
+            lambda owner: self.intake.attempt_ended(owner),
+            lambda owner, attempt: self.usage.effect_made(owner.uid, attempt),
+        )
         recorder = Recorder(api, events, AuditLog(self.audit), self.metrics)
-        reach, views = RealReach(api), Views(self.store, self.votes, self.declarations)
+        reach, views = RealReach(api), Views(self.store, self.votes, self.declarations, self.usage)
         previews = Previews(api, REGISTRY, reach)
         self.enforcement = UNPROVEN
         self.declarations.enforcement = self.enforcement
@@ -188,7 +200,7 @@ class Operator:
         proposals = ProposalReconciler(
             api=api, votes=self.votes, reviews=reviews, views=views,
             recorder=recorder, previews=previews, attempts=self.attempts, registry=REGISTRY, reach=reach,
-            clock=clock, chance=self._chance, leading=lambda: self.leads,
+            clock=clock, chance=self._chance, leading=lambda: self.leads, usage=self.usage,
         )  # fmt: skip
         workflows = WorkflowReconciler(
             api=api, views=views, store=self.store, recorder=recorder, previews=previews, reviews=reviews,
@@ -196,12 +208,13 @@ class Operator:
         )  # fmt: skip
         declared = DeclaredReconciler(
             api=api, declarations=self.declarations, built_ins=REGISTRY, events=events, audit=AuditLog(self.audit),
-            clock=clock,
+            clock=clock, usage=self.usage,
         )  # fmt: skip
         self.reaper = Reaper(api, clock, None)
         self.intake = Intake(
             store=self.store, votes=self.votes, queue=self.queue, declarations=self.declarations, proposals=proposals,
             workflows=workflows, reaper=self.reaper, recorder=recorder, leading=lambda: self.leads,
+            usage=self.usage,
         )  # fmt: skip
         self.outage = Outage(lambda: self.api.list(POLICIES), self.metrics)
         self.worker = Worker(
