@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from controller.core.errors import PermanentFailure, RightMissing
 from controller.core.ports import Journal, Json, Resource
-from controller.kube.answers import Asked, Denied, role_rule
+from controller.kube import grants
+from controller.kube.answers import Asked, Denied
 from controller.kube.api import Api
 
 T = TypeVar("T")
@@ -74,15 +75,13 @@ class RunnerCluster:
 
     def _explained(self, asked: Asked, denied: Denied) -> PermanentFailure:
         account = f"ServiceAccount {self._namespace}/{self._runner}"
-        if not denied.role_would_help:
-            return PermanentFailure(str(denied))
-        # `cannot impersonate resource "serviceaccounts"`; with constrained impersonation also `impersonate-on:...`
-        if " cannot impersonate" in str(denied):
-            return RightMissing(
-                f"the operator may not act as {account}; allow it with a Role in namespace {self._namespace}, bound to "
-                f'the operator\'s own ServiceAccount: {{apiGroups: [""], resources: [serviceaccounts], '
-                f"resourceNames: [{self._runner}], verbs: [impersonate]}}"
-            )
-        kind, where = ("Role", f" in namespace {asked.namespace}") if asked.namespace else ("ClusterRole", "")
+        missing = denied.missing
+        if missing is None:
+            return PermanentFailure(f"{denied}; this is not for lack of a Role: admission or a quota refuses it")
+        if missing.verb.startswith("impersonate"):
+            commands = grants.to_impersonate(missing.user, self._namespace, self._runner)
+            return RightMissing(f"the operator may not act as {account}; to allow it: {commands}")
+        where = f" in namespace {asked.namespace}" if asked.namespace else ""
         what = f"{asked.verb} {asked.plural} {asked.name}".rstrip()
-        return RightMissing(f"{account} may not {what}{where}; grant it with a {kind}{where}: {role_rule(asked)}")
+        commands = grants.to_account(asked, self._namespace, self._runner)
+        return RightMissing(f"{account} may not {what}{where}; to grant it: {commands}")

@@ -13,7 +13,7 @@ from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.decision import Work
 from controller.core.errors import EffectFailed, LostAnswer, PermanentFailure, Throttled, TransientFailure
 from controller.core.operation import operation_time
-from controller.core.ports import Done, Executor, Journal, Operation, Request, Verified
+from controller.core.ports import Cluster, Done, Executor, Http, Journal, Operation, Request, Verified
 from controller.runtime import attempt_run
 from controller.runtime.attempt_run import Assignment
 from controller.runtime.attempts import AttemptRunner, Owner
@@ -82,7 +82,7 @@ class Scene:
             attempt=made,
             operation=Operation(made.operation, operation_time(made.operation), made.deadline),
             executor=cast("Executor[Any]", fake),
-            request=cast("Request[Any]", None),
+            request=Request(None, "shop", "a", "1", None, cast("Cluster", None), cast("Http", None)),  # type: ignore[type-var]
             journal=fake.journal,
         )
 
