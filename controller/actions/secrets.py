@@ -10,13 +10,13 @@ import binascii
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import Field, WithJsonSchema
+from pydantic import Field, WithJsonSchema, model_validator
 
 from controller.actions.base import Parameters
 from controller.api.base import GROUP
 from controller.core.errors import NotFound, PermanentFailure, RightMissing
 from controller.core.ports import Json, Request, Resource
-from controller.core.secret_parameters import SECRET_KEY, SECRET_NAME
+from controller.core.secret_parameters import SECRET_NAME, fault_of_reference
 
 SECRETS = Resource("", "v1", "secrets", "Secret")
 ALLOW_LABEL = f"{GROUP}/allow"
@@ -26,9 +26,9 @@ SecretName = Annotated[str, Field(min_length=1, max_length=253, pattern=SECRET_N
 
 
 class SecretKey(Parameters):
-    name: SecretName
+    name: str
     """Name of the Secret, in the proposal's namespace."""
-    key: Annotated[str, Field(min_length=1, max_length=253, pattern=SECRET_KEY)]
+    key: str
     """Key in it."""
 
     def __str__(self) -> str:
@@ -38,6 +38,14 @@ class SecretKey(Parameters):
 class FromSecret(Parameters):
     secret_key_ref: SecretKey
     """The Secret and the key in it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_reference(cls, value: Any) -> Any:
+        """What the schema's mark demands, also where a type leaves the mark out."""
+        if fault := fault_of_reference(value):
+            raise ValueError(fault)
+        return value
 
     def __str__(self) -> str:
         return str(self.secret_key_ref)

@@ -195,4 +195,5 @@ def _folded(text: str) -> str:
 def _fold(character: str) -> str:
     if character <= " " or character == "+" or character.isspace():
         return ""
-    return character.lower() if character.isascii() else character
+    small = character.lower()
+    return small if len(small) == 1 else character

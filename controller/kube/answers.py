@@ -32,7 +32,7 @@ from controller.kube.session import RawAnswer
 _LONGEST_MESSAGE = 1000
 _TRANSIENT = {HTTPStatus.LOCKED, HTTPStatus.TOO_EARLY}
 _CLIENT_ERRORS = range(400, 500)
-# RBAC's own words, from their beginning: the texts of admission policies come later in the message, and may hold anything.
+# RBAC's own words from the beginning: the text of an admission policy comes later in a message and may hold anything.
 _BY_RBAC = re.compile(r'\S+(?: "[^"]*")? is forbidden: User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "')
 
 

@@ -29,7 +29,7 @@ def to_account(asked: Asked, namespace: str, name: str) -> str:
 
 
 def to_impersonate(operator: str, namespace: str, name: str) -> str:
-    """For the operator, known by its user name: to act as this one ServiceAccount. As runner-impersonation.yaml does."""
+    """For the operator, known by its user name: to act as this one ServiceAccount (runner-impersonation.yaml)."""
     account = operator.removeprefix("system:serviceaccount:")
     is_account = account != operator and account.count(":") == 1
     return _commands(
