@@ -137,7 +137,7 @@ class EgressHttp:
         def open_socket(info: aiohttp.connector.AddrInfoType) -> socket.socket:
             family, kind, protocol, _, place = info
             if (why := self._refusal(place)) is not None:
-                raise PermissionError(why)
+                raise _RefusedError(why)
             return socket.socket(family, kind, protocol)
 
         trace = aiohttp.TraceConfig()
@@ -155,6 +155,10 @@ class EgressHttp:
             trace_configs=[trace],
             trust_env=False,
         )
+
+
+class _RefusedError(OSError):
+    """The socket layer was about to connect to an address that may not be called."""
 
 
 class _Sent:
@@ -209,8 +213,8 @@ def _judge(target: WebAddress, error: Exception, *, connected: bool, may_change:
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return PermanentFailure(f"{where}: its certificate is not trusted: {what}")
-        case aiohttp.ClientConnectorError(os_error=PermissionError()):
-            return PermanentFailure(f"{where}: the address may not be called: {what}")
+        case aiohttp.ClientConnectorError(os_error=_RefusedError() as refused):
+            return PermanentFailure(f"{where}: the address may not be called: {refused}")
         case aiohttp.InvalidURL() | ValueError():
             return PermanentFailure(f"{where}: the request cannot be sent: {what}")
     return TransientFailure(f"{where}: no connection: {what}")

@@ -129,7 +129,7 @@ def test_a_value_that_cannot_be_used_is_never_shown(value: str | bytes, words: s
     target = PlayedTarget()
     with pytest.raises(PermanentFailure) as refused:
         run(target, PlayedSecrets({"hooks": secret(token=value)}), bearerToken=ref("hooks", "token"))
-    assert f"parameters.bearerToken: the value of Secret hooks, key token {words}"[:70] in str(refused.value)
+    assert str(refused.value).startswith("parameters.bearerToken: the value of Secret hooks, key token must ")
     assert words in str(refused.value)
     assert not value or str(value) not in str(refused.value)
     assert target.sent == []

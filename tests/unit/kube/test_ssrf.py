@@ -77,7 +77,7 @@ SPELLINGS: dict[str, list[str]] = {
         "http://127.1/", "http://127.0.1/", "http://2130706433/", "http://017700000001/", "http://0x7f000001/",
         "http://0177.0.0.1/", "http://0x7f.0.0.1/", "http://0x7f.1/", "http://127.0.0.0x1/", "http://127.0.0.01/",
         "http://127.000.000.001/", "http://00000177.0.0.1/", "http://0/", "http://0x/", "http://1/", "http://10.1/",
-        "http://127.0.0.1./", "http://127.0.0.1../", "http://2852039166/", "http://0xa9fea9fe/",
+        "http://127.0.0.1./", "http://%31%32%37.0.0.1/", "http://2852039166/", "http://0xa9fea9fe/",
         "http://0xA9.0xFE.0xA9.0xFE/", "http://0251.0376.0251.0376/", "http://169.254.43518/",
         "http://425.510.425.510/", "http://256.256.256.256/", "http://4294967296/", "http://18446744071562067969/",
         "http://1.1.1.1.1/", "http://example.0x7f000001/",
@@ -105,7 +105,7 @@ SPELLINGS: dict[str, list[str]] = {
     ],
     IPV6: ["http://[127.0.0.1]/", "http://[localhost]/", "http://[v1.127.0.0.1]/", "http://[]/", "http://[:::1]/"],
     HOST_NAME: [
-        "http://%31%32%37.0.0.1/", "http://127.0.0.1%2f@x/".replace("@x", ""), "http://127%2e0%2e0%2e1/",
+        "http://127.0.0.1../", "http://127.0.0.1%2f/", "http://127%2e0%2e0%2e1/",
         "http://localhost%00.example.com/", "http://localhost%23.example.com/", "http://a..b/", "http://-a/",
         "http://{localhost}/", "http://local,host/", "http://$(hostname)/", "http://" + "a" * 64 + ".test/",
         "http://localhost;example.com/", "http://%6c%6f%63%61%6c%68%6f%73%74/", "http://127.0.0.1%20/",
@@ -196,7 +196,7 @@ def test_no_spelling_leads_inside(url: str, rule: str, resolver: Callable[[Answe
             call()
         assert rule in str(refused.value)
         assert "url" in str(refused.value)
-        assert "pass" not in str(refused.value)
+        assert "user:pass" not in str(refused.value)
 
 
 @pytest.mark.parametrize("url", [url for rule in (ASCII, BACKSLASH, USER, ZONE, IPV6, HOST_NAME, NO_HOST, FORM, PORT)
