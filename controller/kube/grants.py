@@ -14,30 +14,38 @@ _HASH_LENGTH = 6
 
 def to_account(asked: Asked, namespace: str, name: str) -> str:
     """For a ServiceAccount: exactly the request that was refused, and only for the object that it named."""
+    readable = f"{name}-{asked.verb}-{asked.plural.replace('/', '-')}"
+    return _request(asked, asked.verb, readable, f"--serviceaccount={namespace}:{name}")
+
+
+def to_impersonate(operator: str, namespace: str, name: str) -> str:
+    """For the operator, known by its user name: to act as this one ServiceAccount (runner-impersonation.yaml)."""
+    rule = f"--verb=impersonate --resource=serviceaccounts --resource-name={quote(name)}"
+    return _commands(_role_name(f"action-operator-acts-as-{name}", ""), rule, _subject(operator), namespace)
+
+
+def to_impersonate_on(asked: Asked, operator: str, name: str) -> str:
+    """For an operator that may act as the ServiceAccount only as far as is named: this request too
+    (runner-impersonation-constrained.yaml).
+    """
+    readable = f"action-operator-as-{name}-{asked.verb}-{asked.plural.replace('/', '-')}"
+    return _request(asked, f"impersonate-on:serviceaccount:{asked.verb}", readable, _subject(operator))
+
+
+def _request(asked: Asked, verb: str, readable: str, subject: str) -> str:
     resource = asked.resource
     group = f".{resource.group}" if resource.group else ""
     what = f"{resource.plural}{group}" + (f"/{asked.subresource}" if asked.subresource else "")
     # A rule with names grants no list, and no create: the name of a new object is not known to RBAC.
     named = asked.name if asked.verb not in ("create", "list") else ""
-    readable = f"{name}-{asked.verb}-{asked.plural.replace('/', '-')}"
-    return _commands(
-        _role_name(readable, named),
-        f"--verb={asked.verb} --resource={what}" + (f" --resource-name={quote(named)}" if named else ""),
-        f"--serviceaccount={namespace}:{name}",
-        asked.namespace,
-    )
+    rule = f"--verb={verb} --resource={what}" + (f" --resource-name={quote(named)}" if named else "")
+    return _commands(_role_name(readable, named), rule, subject, asked.namespace)
 
 
-def to_impersonate(operator: str, namespace: str, name: str) -> str:
-    """For the operator, known by its user name: to act as this one ServiceAccount (runner-impersonation.yaml)."""
-    account = operator.removeprefix("system:serviceaccount:")
-    is_account = account != operator and account.count(":") == 1
-    return _commands(
-        _role_name(f"action-operator-acts-as-{name}", ""),
-        f"--verb=impersonate --resource=serviceaccounts --resource-name={name}",
-        f"--serviceaccount={account}" if is_account else f"--user={quote(operator)}",
-        namespace,
-    )
+def _subject(user: str) -> str:
+    account = user.removeprefix("system:serviceaccount:")
+    is_account = account != user and account.count(":") == 1
+    return f"--serviceaccount={account}" if is_account else f"--user={quote(user)}"
 
 
 def _commands(role: str, rule: str, subject: str, namespace: str | None) -> str:

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
 NODES = Resource("", "v1", "nodes", "Node", namespaced=False)
 SECRETS = Resource("", "v1", "secrets", "Secret")
+CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
 SCALE = {"kind": "Deployment", "name": "web", "replicas": 3}
 COMMANDS = re.compile(r"to (?:grant|allow) it: (kubectl create .+)")
 
@@ -73,6 +74,13 @@ class Place:
             self.shell(found[1])
             self.until(lambda: self._differs(call, messages[-1]))
         raise AssertionError(messages)
+
+    def may(self, call: Callable[[Cluster], Awaitable[Any]]) -> bool:
+        try:
+            self.act(call)
+        except RightMissing:
+            return False
+        return True
 
     def _differs(self, call: Callable[[Cluster], Awaitable[Any]], message: str) -> bool:
         try:
@@ -220,3 +228,63 @@ def test_a_refusal_by_admission_offers_no_role(place: Place) -> None:
     assert "the shop is open" in str(refused[0])
     assert "not for lack of a Role" in str(refused[0])
     assert "kubectl create" not in str(refused[0])
+
+
+@pytest.fixture
+def bounded(cluster: ControlPlane, namespace: str, operator_kubeconfig: Path) -> Place:
+    """A runner that may do much, lent to the operator as it is shipped, for scaling alone."""
+    place = Place(cluster, namespace, operator_kubeconfig, "action-runner")
+    resources = "deployments.apps,deployments.apps/scale,configmaps,horizontalpodautoscalers.autoscaling"
+    place.kubectl("create", "role", "much", "--verb=get,list,create,patch,delete", f"--resource={resources}")
+    place.kubectl("create", "rolebinding", "much", "--role=much", f"--serviceaccount={namespace}:action-runner")
+    place.kubectl("apply", "-f", str(ROOT / "config" / "rbac" / "runner-impersonation-constrained.yaml"))
+    place.until(lambda: place.may(lambda cluster: cluster.get(DEPLOYMENTS, "web")))
+    return place
+
+
+def test_an_action_works_within_constrained_impersonation(bounded: Place) -> None:
+    done, messages = bounded.granted(scaled(bounded))
+    assert messages == []
+    assert done.outputs == {"replicas": 3}
+
+
+@pytest.mark.parametrize(
+    ("call", "what"),
+    [
+        (lambda cluster: cluster.delete(DEPLOYMENTS, "web", uid="u", dry_run=True), "delete deployments web"),
+        (lambda cluster: cluster.patch(DEPLOYMENTS, "web", {}, dry_run=True), "patch deployments web"),
+        (lambda cluster: cluster.list(CONFIG_MAPS), "list configmaps"),
+        (lambda cluster: cluster.create(CONFIG_MAPS, {"metadata": {"name": "x"}}), "create configmaps"),
+    ],
+)
+def test_beyond_its_bounds_it_is_refused_whatever_the_runner_may(bounded: Place, call: Any, what: str) -> None:
+    with pytest.raises(RightMissing) as refused:
+        bounded.act(call)
+    account = f"ServiceAccount {bounded.namespace}/action-runner"
+    assert str(refused.value).startswith(
+        f"the operator may act as {account}, but not to {what} in namespace {bounded.namespace}; to allow it: kubectl "
+    )
+    found = COMMANDS.search(str(refused.value))
+    assert found
+    assert f"--verb=impersonate-on:serviceaccount:{what.split()[0]}" in found[1]
+    assert "--serviceaccount=action-operator:action-operator" in found[1]
+
+
+def test_the_bounds_can_be_widened_by_the_printed_commands(bounded: Place) -> None:
+    _, messages = bounded.granted(lambda cluster: cluster.list(CONFIG_MAPS))
+    assert len(messages) == 1
+
+
+def test_within_its_bounds_the_runner_needs_its_own_rights_too(bounded: Place) -> None:
+    bounded.kubectl("delete", "rolebinding", "much")
+    refused: list[str] = []
+
+    def is_refused() -> bool:
+        try:
+            bounded.act(lambda cluster: cluster.get(DEPLOYMENTS, "web"))
+        except RightMissing as error:
+            refused.append(str(error))
+        return bool(refused)
+
+    bounded.until(is_refused)
+    assert refused[0].startswith(f"ServiceAccount {bounded.namespace}/action-runner may not get deployments web")
