@@ -8,6 +8,7 @@ and `+` (a space in a form) count for nothing. Too much is hidden rather than to
 Not recognised: pieces shorter than PIECE, and forms that cannot be undone, such as hashes.
 """
 
+import base64
 import html
 import json
 import re
@@ -32,10 +33,15 @@ class Redactor:
         self._pieces: dict[int, set[str]] = {}
 
     def learn(self, value: str) -> None:
-        """Hide this value from now on. Raises ValueError if it is too short to be hidden."""
-        length = min(PIECE, len(_folded(value)))
-        if length < SHORTEST:
+        """Hide this value from now on, and what it is made of. Raises ValueError if it is too short to be hidden."""
+        if len(_folded(value)) < SHORTEST:
             raise ValueError(f"must have at least {SHORTEST} characters")
+        for part in (value, *_parts(value)):
+            if len(_folded(part)) >= SHORTEST:
+                self._learn(part)
+
+    def _learn(self, value: str) -> None:
+        length = min(PIECE, len(_folded(value)))
         as_bytes = value.encode("utf-8", "surrogatepass").decode("latin-1")
         for form in {_folded(value), _folded(as_bytes)}:
             pieces = (form[start : start + length] for start in range(len(form) - length + 1))
@@ -186,6 +192,21 @@ def _bytes_of(numbers: Sequence[int], bits: int, spans: Sequence[tuple[int, int]
             held &= (1 << width) - 1
             first = at
     return _Form("".join(characters), found)
+
+
+def _parts(value: str) -> Iterator[str]:
+    """What else a target may take out of an Authorization header: `Bearer TOKEN`, `Basic base64(USER:PASSWORD)`."""
+    scheme, _, token = value.partition(" ")
+    if not token or not scheme.isalpha():
+        return
+    yield token
+    if scheme.lower() == "basic":
+        try:
+            login = base64.b64decode(token).decode()
+        except ValueError:
+            return
+        yield login
+        yield login.partition(":")[2]
 
 
 def _folded(text: str) -> str:

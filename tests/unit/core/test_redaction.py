@@ -76,6 +76,20 @@ def test_a_part_of_a_value_is_hidden(cut: slice) -> None:
     assert knowing(value).text(f"token {value[cut]}… is revoked") == f"token {HIDDEN}… is revoked"
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("Bearer abcd1234", "token abcd1234 is revoked"),
+        (f"Basic {base64_of('bob:abcd1234')}", "password abcd1234 of bob is wrong"),
+        (f"Basic {base64_of('bob:abcd1234')}", "bob:abcd1234 cannot log in"),
+    ],
+)
+def test_what_a_header_is_made_of_is_hidden(value: str, said: str) -> None:
+    shown = knowing(value).text(said)
+    assert HIDDEN in shown
+    assert "abcd1234" not in shown
+
+
 def test_several_values_and_several_places() -> None:
     redactor = knowing("first-secret-value", "zweites Geheimnis")
     assert redactor.text("a first-secret-value b zweites Geheimnis c first-secret-value") == (

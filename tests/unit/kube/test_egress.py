@@ -103,6 +103,7 @@ def test_allowed_hosts_are_compared_as_hosts() -> None:
         ("http://127.0.0.1:8080/", "127.0.0.1"),
         ("http://localhost/", "LocalHost."),
         ("http://[0:0::1]/", "::1"),
+        ("http://xn--bcher-kva.localhost/", "B\u00fccher.localhost"),
         ("http://[::1]/", "[0::1]"),
     ):
         check(url, Egress(frozenset({host}), (*LOOPBACK, ip_network("::1/128"))))
