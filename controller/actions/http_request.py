@@ -159,22 +159,23 @@ def _sent(parameters: HttpRequestParameters) -> str:
 
 
 def _size(parameters: HttpRequestParameters) -> str:
-    """Of the body as the proposal has it: the length of a secret is part of the secret."""
-    return f"JSON body of {len(_body(parameters.model_copy(update={'secret_body': {}}), {}) or b'{}')} bytes"
+    """Of the body as the proposal has it: the length of a secret would say something of it."""
+    plain = _body(parameters.model_copy(update={"secret_body": {}}), {}) or b"{}"
+    return f"JSON body of {len(plain)} bytes" + (" and secrets" if parameters.secret_body else "")
 
 
 def _warnings(parameters: HttpRequestParameters) -> tuple[str, ...]:
-    plain = [
+    warnings = [
         cut(
             f"parameters.body.{name} looks like a credential: whoever may read the proposal can read it; "
             "give it in secretBody"
         )
         for name in sorted(parameters.body or {})
         if looks_like_credential(name)
-    ][:16]
+    ]
     if parameters.from_secrets and web_address(parameters.url).scheme == "http":
-        plain.append("The secrets are sent over http: whoever is on the way can read them")
-    return tuple(plain)
+        warnings.insert(0, "The secrets are sent over http: whoever is on the way can read them")
+    return tuple(warnings[:16])
 
 
 def _version() -> str:
