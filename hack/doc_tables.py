@@ -97,6 +97,8 @@ def _fields(schema: Schema, prefix: str, told: dict[str, str]) -> Iterator[tuple
 
 
 def _type(field: Schema) -> str:
+    if field.get("secret"):
+        return "`{secretKeyRef: {name, key}}`"
     if len(field.get("enum", ())) > MOST_WORDS:
         return "word, see below"
     if "enum" in field:

@@ -58,6 +58,10 @@ class Action(ABC, Generic[P]):
         """Whether a lost answer may be repeated with these parameters."""
         return self.idempotent
 
+    def acts_as_runner(self, parameters: P) -> bool:
+        """Whether it touches the API server with these parameters."""
+        return self.needs_runner
+
     @abstractmethod
     async def preview(self, request: Request[P]) -> PreviewResult:
         """What it would change, by dry run as the runner. Changes nothing."""

@@ -7,6 +7,7 @@ from controller.actions.base import Action
 from controller.api.base import API_VERSION
 from controller.api.schema import structural
 from controller.core.ports import Json
+from controller.core.secret_parameters import SECRET
 
 
 def catalogue(actions: Iterable[Action[Any]]) -> tuple[Json, ...]:
@@ -16,7 +17,7 @@ def catalogue(actions: Iterable[Action[Any]]) -> tuple[Json, ...]:
 
 def parameters_schema(action: Action[Any]) -> Json:
     """The JSON Schema of the action's parameters: unknown ones refused, those that name a target marked `fixed`."""
-    schema = _closed(structural(action.parameters))
+    schema = _closed(structural(action.parameters, marks=(SECRET,)))
     schema.pop("description", None)
     for name, field in schema["properties"].items():
         if name in action.fixed:

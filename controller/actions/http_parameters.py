@@ -1,19 +1,23 @@
 """The parameters of http-request, and what they may not say.
 
 Headers that frame the message or steer the connection belong to the client. Credentials may not stand in a
-proposal in plain text, so headers, addresses and outputs whose name looks like one are refused.
+proposal in plain text, so headers, addresses and outputs whose name looks like one are refused: they come from Secrets,
+through parameters of their own (docs/adr/0010-secret-parameters.md).
 """
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
 from controller.actions.base import Parameters
 from controller.actions.credentials import looks_like_credential
+from controller.actions.secrets import FromSecret, SecretValue
 from controller.api.base import OpaqueMap
+from controller.core.web_address import web_address
 
 _OWN_HEADERS = frozenset(
     {
@@ -27,6 +31,7 @@ _OWN_HEADERS = frozenset(
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _REQUEST_TIMEOUT = 408
+BEARER_TOKEN = "parameters.bearerToken"  # noqa: S105  a path
 
 
 class Method(StrEnum):
@@ -39,34 +44,52 @@ class Method(StrEnum):
 
 
 def _checked_url(url: str) -> str:
-    parts = urlsplit(url)
-    if not parts.hostname:
-        raise ValueError("must name a host")
-    if parts.port == 0:
-        raise ValueError("port must be from 1 to 65535")
-    if "@" in parts.netloc:
-        raise ValueError("must not hold a user name or password")
-    if parts.fragment:
+    web_address(url)
+    if "#" in url:
         raise ValueError("must not have a fragment (#...)")
-    for name, _ in parse_qsl(parts.query, keep_blank_values=True):
+    for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True):
         if looks_like_credential(name):
             raise ValueError(f"query parameter {name} looks like a credential; it must not stand in plain text")
     return url
 
 
-def _checked_headers(headers: dict[str, str]) -> dict[str, str]:
+H = TypeVar("H", bound=Mapping[str, Any])
+
+
+def _checked_names(headers: H) -> H:
     if len({name.lower() for name in headers}) < len(headers):
         raise ValueError("the same header is given twice")
-    for name, value in headers.items():
+    for name in headers:
         if not _TOKEN.fullmatch(name):
             raise ValueError(f"{name!r} is not a header name")
-        if name.lower() in _OWN_HEADERS:
+        if name.lower() in _OWN_HEADERS or name.lower().startswith("proxy-"):
             raise ValueError(f"{name} is set by the operator")
-        if looks_like_credential(name) or name.lower().startswith("proxy-"):
-            raise ValueError(f"{name} looks like a credential; it must not stand in plain text")
-        if not (value.isascii() and value.isprintable()) or value != value.strip():
-            raise ValueError(f"the value of {name} must be printable ASCII without spaces around it")
     return headers
+
+
+def _checked_headers(headers: dict[str, str]) -> dict[str, str]:
+    for name, value in headers.items():
+        if looks_like_credential(name):
+            raise ValueError(
+                f"{name} looks like a credential, which must not stand in plain text; give it in secretHeaders"
+            )
+        if not is_header_value(value):
+            raise ValueError(f"the value of {name} {HEADER_VALUE}")
+    return headers
+
+
+HEADER_VALUE = "must be printable ASCII on one line, without spaces around it"
+
+
+def is_header_value(value: str) -> bool:
+    return value.isascii() and value.isprintable() and value == value.strip()
+
+
+def _checked_fields(fields: dict[str, FromSecret]) -> dict[str, FromSecret]:
+    for name in fields:
+        if not 1 <= len(name) <= 256:
+            raise ValueError("the name of a field must have 1 to 256 characters")
+    return fields
 
 
 def _checked_outputs(outputs: dict[str, str]) -> dict[str, str]:
@@ -98,11 +121,22 @@ class HttpRequestParameters(Parameters):
     headers: Annotated[
         dict[str, Annotated[str, Field(max_length=4096)]],
         Field(max_length=32, default_factory=dict),
+        AfterValidator(_checked_names),
         AfterValidator(_checked_headers),
     ]
-    """Request headers. Credentials are refused."""
+    """Request headers. Credentials are refused: they belong into the next two."""
+    secret_headers: Annotated[
+        dict[str, SecretValue], Field(max_length=8, default_factory=dict), AfterValidator(_checked_names)
+    ]
+    """Request headers whose value is read from a Secret when it is sent: `X-Api-Key: {secretKeyRef: {name, key}}`."""
+    bearer_token: SecretValue | None = None
+    """Token read from a Secret, sent as `Authorization: Bearer ...`."""
     body: OpaqueMap | None = None
     """JSON object to send."""
+    secret_body: Annotated[
+        dict[str, SecretValue], Field(max_length=8, default_factory=dict), AfterValidator(_checked_fields)
+    ]
+    """Fields of the JSON object that are read from a Secret when it is sent, beside those of `body`."""
     expect: Expect | None = None
     """What the answer must be."""
     not_done_on: Annotated[tuple[Annotated[int, Field(ge=400, le=599)], ...], Field(max_length=32)] = ()
@@ -116,11 +150,27 @@ class HttpRequestParameters(Parameters):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        if self.body is not None and self.method in (Method.GET, Method.HEAD):
-            raise ValueError(f"body: {self.method} has none")
+        if (self.body is not None or self.secret_body) and self.method in (Method.GET, Method.HEAD):
+            raise ValueError(f"{'body' if self.body is not None else 'secretBody'}: {self.method} has none")
+        if both := sorted((self.body or {}).keys() & self.secret_body.keys()):
+            raise ValueError(f"secretBody: {both[0]} also stands in body")
+        plain = {name.lower() for name in self.headers}
+        if twice := [name for name in self.secret_headers if name.lower() in plain]:
+            raise ValueError(f"secretHeaders: {twice[0]} also stands in headers")
+        if self.bearer_token and "authorization" in {name.lower() for name in self.secret_headers}:
+            raise ValueError("bearerToken: secretHeaders has Authorization already")
         expected = set(self.expect.status or ()) if self.expect else set()
         if _REQUEST_TIMEOUT in expected:
             raise ValueError("expect.status: 408 proves nothing")
-        if both := sorted(expected & set(self.not_done_on)):
-            raise ValueError(f"notDoneOn: {both[0]} also stands in expect.status")
+        if in_both := sorted(expected & set(self.not_done_on)):
+            raise ValueError(f"notDoneOn: {in_both[0]} also stands in expect.status")
         return self
+
+    @property
+    def from_secrets(self) -> dict[str, FromSecret]:
+        """What comes from Secrets, by parameter."""
+        return {
+            **{f"parameters.secretHeaders.{name}": ref for name, ref in self.secret_headers.items()},
+            **({BEARER_TOKEN: self.bearer_token} if self.bearer_token else {}),
+            **{f"parameters.secretBody.{name}": ref for name, ref in self.secret_body.items()},
+        }

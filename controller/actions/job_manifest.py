@@ -8,7 +8,7 @@ that let ordinary images run; the runner's token is in it only if asked for.
 import hashlib
 from typing import Any
 
-from controller.actions.job_parameters import FromSecret, RunJobParameters
+from controller.actions.job_parameters import RunJobParameters
 from controller.api.base import API_VERSION, GROUP
 from controller.core.ports import Json, Operation, Request
 
@@ -100,7 +100,10 @@ def _container(parameters: RunJobParameters) -> Json:
         "image": parameters.image,
         "command": list(parameters.command),
         "args": list(parameters.args),
-        "env": [_variable(name, value) for name, value in parameters.env.items()],
+        "env": [
+            *({"name": name, "value": value} for name, value in parameters.env.items()),
+            *({"name": name, "valueFrom": ref.wire()} for name, ref in parameters.secret_env.items()),
+        ],
         "workingDir": parameters.working_dir,
         "resources": {key: value for key, value in parameters.resources.wire().items() if value},
         "securityContext": {
@@ -110,12 +113,6 @@ def _container(parameters: RunJobParameters) -> Json:
         },
     }
     return {key: value for key, value in container.items() if value not in ({}, [], None)}
-
-
-def _variable(name: str, value: str | FromSecret) -> Json:
-    if isinstance(value, str):
-        return {"name": name, "value": value}
-    return {"name": name, "valueFrom": value.wire()}
 
 
 def _without_none(values: Json) -> Json:

@@ -1,13 +1,15 @@
 """The parameters of run-job: one container, and the parts of a pod template that people need."""
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from controller.actions.base import Parameters
 from controller.actions.credentials import looks_like_credential
+from controller.actions.secrets import FromSecret, SecretName, SecretValue
 from controller.api.base import GROUP
 
 _LABEL_NAME = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)")
@@ -15,11 +17,12 @@ _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _VARIABLE = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]{0,252}")
 _PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
 _LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
-_KUBERNETES = (".kubernetes.io", ".k8s.io")  # what these mean is up to Kubernetes: some switch a container's guard off
-_COMMON_LABELS = "app.kubernetes.io"  # the one domain of Kubernetes that is meant for users
+# What keys of these domains mean is up to others: some lift the node's protection of the pod, some name networks of
+# other namespaces.
+_RESERVED = ("kubernetes.io", "k8s.io", "cni.cncf.io")
+_COMMON = frozenset({"app.kubernetes.io", "cluster-autoscaler.kubernetes.io"})  # meant for users
 _OF_JOBS = frozenset({"job-name", "controller-uid"})
 
-ResourceName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 Argument = Annotated[str, Field(max_length=4096)]
 Quantity = Annotated[str, Field(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$")]
 
@@ -36,12 +39,8 @@ def _reserved_for(key: str) -> str | None:
     prefix = key.rpartition("/")[0]
     if prefix == GROUP:
         return "the operator"
-    return "Kubernetes" if key in _OF_JOBS or f".{prefix}".endswith(_KUBERNETES) else None
-
-
-def _free_labels(labels: dict[str, str]) -> dict[str, str]:
-    _free_keys({key: value for key, value in labels.items() if key.rpartition("/")[0] != _COMMON_LABELS})
-    return labels
+    reserved = any(f".{prefix}".endswith(f".{domain}") for domain in _RESERVED) and prefix not in _COMMON
+    return "Kubernetes" if reserved or key in _OF_JOBS else None
 
 
 def _free_keys(values: dict[str, str]) -> dict[str, str]:
@@ -58,24 +57,22 @@ LabelMap = Annotated[
 ]
 
 
-class SecretKey(Parameters):
-    name: ResourceName
-    """Name of the Secret, in the proposal's namespace."""
-    key: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
-    """Key in it."""
+E = TypeVar("E", bound=Mapping[str, Any])
 
 
-class FromSecret(Parameters):
-    secret_key_ref: SecretKey
-    """Where the node reads the value when the container starts; the operator never does."""
-
-
-def _checked_env(env: dict[str, str | FromSecret]) -> dict[str, str | FromSecret]:
-    for name, value in env.items():
+def _checked_variables(env: E) -> E:
+    for name in env:
         if not _VARIABLE.fullmatch(name):
             raise ValueError(f"{name!r} is not a variable name")
-        if isinstance(value, str) and value and (looks_like_credential(name) or _PASSWORD_IN_URL.search(value)):
-            raise ValueError(f"{name} looks like a credential; write it as {{secretKeyRef: {{name: ..., key: ...}}}}")
+    return env
+
+
+def _checked_env(env: dict[str, str]) -> dict[str, str]:
+    for name, value in env.items():
+        if value and (looks_like_credential(name) or _PASSWORD_IN_URL.search(value)):
+            raise ValueError(
+                f"{name} looks like a credential, which must not stand in plain text; give it in secretEnv"
+            )
     return env
 
 
@@ -118,22 +115,21 @@ class RunJobParameters(Parameters):
     args: Annotated[tuple[Argument, ...], Field(max_length=64)] = ()
     """Arguments."""
     env: Annotated[
-        dict[
-            str,
-            Annotated[
-                Annotated[str, Field(max_length=4096)] | FromSecret,
-                WithJsonSchema({"x-kubernetes-preserve-unknown-fields": True}),
-            ],
-        ],
+        dict[str, Annotated[str, Field(max_length=4096)]],
         Field(max_length=64, default_factory=dict),
+        AfterValidator(_checked_variables),
         AfterValidator(_checked_env),
     ]
-    """Variables: a text, or `{secretKeyRef: {name, key}}`, which is the only form for credentials."""
+    """Variables in plain text. Credentials are refused: they belong into `secretEnv`."""
+    secret_env: Annotated[
+        dict[str, SecretValue], Field(max_length=64, default_factory=dict), AfterValidator(_checked_variables)
+    ]
+    """Variables that the container gets from a Secret: `DB_PASSWORD: {secretKeyRef: {name, key}}`."""
     working_dir: Annotated[str, Field(min_length=1, max_length=1024, pattern="^/")] | None = None
     """Directory to start in."""
     resources: Resources = Field(default_factory=Resources)
     """CPU, memory and others that the container asks for."""
-    labels: Annotated[LabelMap, AfterValidator(_free_labels)]
+    labels: Annotated[LabelMap, AfterValidator(_free_keys)]
     """Labels of the Job and its pod; none of kubernetes.io and k8s.io but `app.kubernetes.io/...`."""
     annotations: Annotated[
         dict[str, Annotated[str, Field(max_length=4096)]],
@@ -141,13 +137,13 @@ class RunJobParameters(Parameters):
         AfterValidator(_checked_keys),
         AfterValidator(_free_keys),
     ]
-    """Annotations of the pod; none of kubernetes.io and k8s.io."""
+    """Annotations of the pod; of kubernetes.io, k8s.io and cni.cncf.io only those of the cluster autoscaler."""
     node_selector: LabelMap
     """Labels that the node must have."""
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=16)] = ()
     """Taints that the pod puts up with."""
-    image_pull_secrets: Annotated[tuple[ResourceName, ...], Field(max_length=8)] = ()
-    """Names of Secrets for the image's registry."""
+    image_pull_secrets: Annotated[tuple[SecretName, ...], Field(max_length=8)] = ()
+    """Names of Secrets for the image's registry; they must be lent like those of `secretEnv`."""
     run_as_non_root: bool = False
     """Refuse to start as root."""
     run_as_user: Annotated[int, Field(ge=0, le=2**31 - 1)] | None = None
@@ -161,6 +157,16 @@ class RunJobParameters(Parameters):
 
     @model_validator(mode="after")
     def _consistent(self) -> "RunJobParameters":
+        if both := sorted(self.env.keys() & self.secret_env.keys()):
+            raise ValueError(f"secretEnv: {both[0]} also stands in env")
         if self.run_as_non_root and self.run_as_user == 0:
             raise ValueError("runAsUser: must not be 0 with runAsNonRoot")
         return self
+
+    @property
+    def from_secrets(self) -> dict[str, FromSecret | str]:
+        """The Secrets that the pod gets to see, by parameter."""
+        return {
+            **{f"parameters.secretEnv.{name}": ref for name, ref in self.secret_env.items()},
+            **{f"parameters.imagePullSecrets[{at}]": name for at, name in enumerate(self.image_pull_secrets)},
+        }

@@ -46,7 +46,7 @@ class Registry:
         """What the executor says of an action with these parameters. Raises ParameterFaultsError."""
         action = self[name]
         parsed = action.parse(parameters)
-        return Traits(action.needs_runner, action.idempotent and action.is_idempotent(parsed))
+        return Traits(action.acts_as_runner(parsed), action.idempotent and action.is_idempotent(parsed))
 
 
 def built_ins(now: Callable[[], datetime]) -> Registry:

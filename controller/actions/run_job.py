@@ -1,4 +1,8 @@
-"""run-job: one Job, at most once per proposal. Its name comes from the operation, so a second one cannot be made."""
+"""run-job: one Job, at most once per proposal. Its name comes from the operation, so a second one cannot be made.
+
+Secrets are only named in it: the node reads them when the container starts. That they are lent to actions is seen to
+before, once more right before the Job is made.
+"""
 
 import logging
 import shlex
@@ -6,6 +10,7 @@ import shlex
 from controller.actions.base import FIXED, Action, cut
 from controller.actions.job_manifest import is_ours, job_name, manifest
 from controller.actions.job_parameters import RunJobParameters
+from controller.actions.secrets import check
 from controller.api.common import Change
 from controller.api.names import Risk
 from controller.core.errors import ActionError, Conflict, EffectFailed, LostAnswer, NotFound, PermanentFailure
@@ -30,11 +35,12 @@ class RunJob(Action[RunJobParameters]):
     description = "Run one container to its end as a Kubernetes Job, at most once, as the runner."
     risk = Risk.HIGH
     idempotent = False
-    fixed = FIXED | {"image", "command", "imagePullSecrets", "mountServiceAccountToken"}
+    fixed = FIXED | {"image", "command", "imagePullSecrets", "mountServiceAccountToken", "secretEnv"}
     timeout_seconds = 3900  # longer than the Job's own deadline, so that its verdict is heard
     parameters = RunJobParameters
 
     async def preview(self, request: Request[RunJobParameters]) -> PreviewResult:
+        await check(request, request.parameters.from_secrets)
         await request.cluster.create(JOBS, manifest(request, _DRY_RUN_OPERATION), dry_run=True)
         parameters = request.parameters
         return PreviewResult(
@@ -50,6 +56,7 @@ class RunJob(Action[RunJobParameters]):
         )
 
     async def run(self, request: Request[RunJobParameters], operation: Operation) -> Done:
+        await check(request, request.parameters.from_secrets)
         try:
             job = await request.cluster.create(JOBS, manifest(request, operation.id))
         except Conflict as conflict:
@@ -131,6 +138,8 @@ def _described(request: Request[RunJobParameters]) -> str:
         parts.append(f"runs {shlex.join((*parameters.command, *parameters.args))}")
     if parameters.env:
         parts.append(f"variables {', '.join(sorted(parameters.env))}")
+    parts += [f"variable {name} from {ref}" for name, ref in sorted(parameters.secret_env.items())]
+    parts += [f"registry login from Secret {name}" for name in parameters.image_pull_secrets]
     return cut("; ".join(parts))
 
 

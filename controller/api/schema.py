@@ -6,7 +6,7 @@ step below is one difference between the two. What a structural schema cannot sa
 refused with the path of the field, never weakened.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
@@ -33,26 +33,29 @@ class NotStructuralError(TypeError):
     """A model says something that a CRD cannot; the message begins with the path of the field."""
 
 
-def structural(model: type[BaseModel]) -> Schema:
+def structural(model: type[BaseModel], *, marks: Sequence[str] = ()) -> Schema:
     """Return the model's structural schema, with its rules and, for every field, its docstring.
+
+    `marks`: keywords of our own that it may have, for schemas which no API server reads.
 
     Raises:
         NotStructuralError: a field is a union, contains its own model, or has a keyword that CRDs lack.
     """
     raw = model.model_json_schema(by_alias=True)
-    return _Converter(raw.get("$defs", {})).convert(raw, model.__name__, ())
+    return _Converter(raw.get("$defs", {}), (*_KEYS, *marks)).convert(raw, model.__name__, ())
 
 
 class _Converter:
     """The conversion of one document, which has one set of definitions."""
 
-    def __init__(self, definitions: Mapping[str, Schema]) -> None:
+    def __init__(self, definitions: Mapping[str, Schema], keys: Sequence[str]) -> None:
         self._definitions = definitions
+        self._keys = keys
 
     def convert(self, raw: Schema, path: str, inside: tuple[str, ...]) -> Schema:
         """Convert one schema; `inside` names the models it is part of."""
         schema, inside = self._resolved(raw, path, inside)
-        unknown = schema.keys() - _DROPPED - set(_KEYS)
+        unknown = schema.keys() - _DROPPED - set(self._keys)
         if unknown:
             raise NotStructuralError(f"{path}: CRDs have no {', '.join(sorted(unknown))}")
         if "const" in schema:
@@ -73,7 +76,7 @@ class _Converter:
         for key, suffix in (("items", "[]"), ("additionalProperties", "{}")):
             if key in schema:
                 schema[key] = self.convert(schema[key], path + suffix, inside)
-        return {key: schema[key] for key in _KEYS if key in schema}
+        return {key: schema[key] for key in self._keys if key in schema}
 
     def _resolved(self, raw: Schema, path: str, inside: tuple[str, ...]) -> tuple[Schema, tuple[str, ...]]:
         """Replace `$ref` and `X | None` by what they stand for; what stands beside them wins."""

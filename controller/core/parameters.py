@@ -5,12 +5,16 @@ from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError
 from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
 
 from controller.api.base import MAX_OPAQUE_BYTES, MAX_SAFE_INTEGER
 from controller.core.digest import canonical
 from controller.core.ports import Json
+from controller.core.secret_parameters import SECRET, fault_of_reference, mark_faults, reference_faults
 
 MAX_FAULTS = 20
+
+_Validator = extend(Draft202012Validator, {SECRET: reference_faults})  # type: ignore[no-untyped-call]
 
 
 class ParameterSchema:
@@ -19,14 +23,15 @@ class ParameterSchema:
     def __init__(self, schema: Json) -> None:
         self.fault = schema_fault(schema)
         """What is wrong with the schema itself; one with a fault cannot be used."""
-        self._validator = Draft202012Validator(schema, format_checker=FormatChecker())
+        self._validator = _Validator(schema, format_checker=FormatChecker())
 
     def faults(self, parameters: Json, path: str = "parameters") -> list[str]:
         """Every fault with its path: `parameters.replicas: must be at most 50 (got 5000)`. Empty if there is none."""
         too_big = _size_fault(parameters, path)
         if too_big:
             return [too_big]
-        faults = sorted({line for error in self._validator.iter_errors(parameters) for line in _lines(error, path)})
+        errors = self._validator.iter_errors(parameters)
+        faults = sorted({line for error in errors for line in (_secret_lines(error, path) or _lines(error, path))})
         if len(faults) > MAX_FAULTS:
             faults = [*faults[:MAX_FAULTS], f"and {len(faults) - MAX_FAULTS} more"]
         return faults
@@ -43,7 +48,7 @@ def schema_fault(schema: Json) -> str | None:
         return f"{reference}: references are not followed; write the schema out"
     if schema.get("type") != "object":
         return "spec.parameters.type: must be object"
-    return next(_not_carried_out(schema, "spec.parameters"), None)
+    return next(mark_faults(schema, "spec.parameters"), None) or next(_not_carried_out(schema, "spec.parameters"), None)
 
 
 def _not_carried_out(schema: Any, path: str) -> Iterator[str]:
@@ -51,7 +56,7 @@ def _not_carried_out(schema: Any, path: str) -> Iterator[str]:
     match schema:
         case dict():
             for key, item in schema.items():
-                if (key == "secret" and item is True) or key == "x-kubernetes-validations":
+                if key == "x-kubernetes-validations":
                     yield f"{path}.{key}: is not carried out by this version of the operator; remove it"
                 yield from _not_carried_out(item, f"{path}.{key}")
         case list():
@@ -99,6 +104,14 @@ def _unsafe_integers(value: Any, path: str) -> Iterator[str]:
             pass
         case int() if abs(value) > MAX_SAFE_INTEGER:
             yield path
+
+
+def _secret_lines(error: ValidationError, root: str) -> tuple[str, ...]:
+    """What is wrong with a reference to a Secret; all that is said of it, its type included."""
+    schema: Any = error.schema
+    if not isinstance(schema, dict) or schema.get(SECRET) is not True:
+        return ()
+    return (f"{root}{_path(error)}: {fault_of_reference(error.instance)}",)
 
 
 def _lines(error: ValidationError, root: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from controller.api.common import Change, Undo
 from controller.api.names import Risk
+from controller.core.redaction import Redactor
 
 Json = dict[str, Any]
 Network = IPv4Network | IPv6Network
@@ -171,6 +172,8 @@ class Request(Generic[P]):
     runner: str | None
     cluster: Cluster
     http: Http
+    redactor: Redactor = field(default_factory=Redactor)
+    """Knows the values of Secrets that were read for it; the runtime hides them in all that the executor says."""
 
 
 @dataclass(frozen=True)
@@ -194,7 +197,7 @@ class Executor(Protocol[P]):
     risk: ClassVar[Risk]
     idempotent: ClassVar[bool]
     needs_runner: ClassVar[bool]
-    """Whether it touches the API server, so that it needs a ServiceAccount to act as."""
+    """Whether it always touches the API server, so that it needs a ServiceAccount to act as."""
     fixed: ClassVar[frozenset[str]]
     """Wire names of parameters that may never be computed at run time."""
     timeout_seconds: ClassVar[int]
@@ -206,6 +209,10 @@ class Executor(Protocol[P]):
 
     def is_idempotent(self, parameters: P) -> bool:
         """Whether a lost answer may be repeated with these parameters; may only narrow `idempotent`."""
+        ...
+
+    def acts_as_runner(self, parameters: P) -> bool:
+        """Whether it touches the API server with these parameters; may only widen `needs_runner`."""
         ...
 
     async def preview(self, request: Request[P]) -> PreviewResult:

@@ -6,6 +6,7 @@ nothing was stored. Reads and dry runs change nothing, so for them what would be
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,18 +32,28 @@ from controller.kube.session import RawAnswer
 _LONGEST_MESSAGE = 1000
 _TRANSIENT = {HTTPStatus.LOCKED, HTTPStatus.TOO_EARLY}
 _CLIENT_ERRORS = range(400, 500)
+# RBAC's own words from the beginning: the text of an admission policy comes later in a message and may hold anything.
+_BY_RBAC = re.compile(r'\S+(?: "[^"]*")? is forbidden: User "(?P<user>[^"]*)" cannot (?P<verb>\S+) resource "')
 
 
 class Expired(TransientFailure):
     """A list took so long that its continue token is no longer good (410); list again from the start."""
 
 
-class Denied(RightMissing):
-    """A 403. `role_would_help`: RBAC said it, as opposed to admission, a quota, or a namespace that is ending."""
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What RBAC says is missing: `user` may not `verb`. The user is not the runner where acting as it is refused."""
 
-    def __init__(self, message: str, *, role_would_help: bool = False) -> None:
+    user: str
+    verb: str
+
+
+class Denied(RightMissing):
+    """A 403. `missing` None: not RBAC said it, but admission, a quota, or a namespace that is ending."""
+
+    def __init__(self, message: str, *, missing: Missing | None = None) -> None:
         super().__init__(message)
-        self.role_would_help = role_would_help
+        self.missing = missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +91,7 @@ def judge(asked: Asked, status: int, headers: Mapping[str, str], body: bytes, no
         case HTTPStatus.CONFLICT:
             return Conflict(message)
         case HTTPStatus.FORBIDDEN:
-            return _denied(asked, message)
+            return _denied(asked, message, str(told.get("message", "")))
         case HTTPStatus.UNAUTHORIZED:
             return TransientFailure(f"{message}: the API server does not accept our credentials, not even fresh ones")
         case HTTPStatus.TOO_MANY_REQUESTS:
@@ -128,13 +139,13 @@ def _unclear(asked: Asked, message: str, after: float | None) -> ActionError:
     return TransientFailure(message, retry_after_seconds=after)
 
 
-def _denied(asked: Asked, message: str) -> Denied:
-    # RBAC says: User "x" cannot patch resource "deployments" ...; admission never does.
-    by_rbac = " cannot " in message and "User " in message
-    if by_rbac:
-        kind = "Role" if asked.namespace else "ClusterRole"
-        message = f"{message}; grant it with a {kind} rule {role_rule(asked)}"
-    return Denied(message, role_would_help=by_rbac)
+def _denied(asked: Asked, message: str, said: str) -> Denied:
+    found = _BY_RBAC.match(said)
+    if found is None:
+        return Denied(message)
+    kind = "Role" if asked.namespace else "ClusterRole"
+    missing = Missing(found["user"], found["verb"])
+    return Denied(f"{message}; grant it with a {kind} rule {role_rule(asked)}", missing=missing)
 
 
 def role_rule(asked: Asked) -> str:

@@ -19,6 +19,7 @@ from yarl import URL
 
 from controller.core.errors import ActionError, LostAnswer, PermanentFailure, TransientFailure
 from controller.core.ports import Egress, HttpAnswer, Journal
+from controller.core.web_address import WebAddress, plain_host, web_address
 from controller.kube import addresses
 from controller.kube.session import BrokenAfterSending, send_once
 
@@ -71,7 +72,7 @@ class EgressHttp:
                 self._connections(found, sent) as session,
                 session.request(
                     method,
-                    target,
+                    URL(url, encoded=True),  # as it was approved, to the letter
                     headers={"Accept-Encoding": "identity", "User-Agent": "action-operator", **headers},
                     data=body,
                     allow_redirects=False,
@@ -84,35 +85,28 @@ class EgressHttp:
         except (aiohttp.ClientError, BrokenAfterSending, OSError, ValueError) as error:
             raise _judge(target, error, connected=sent.connected, may_change=may_change) from error
 
-    def _allowed(self, url: str) -> URL:
-        """The URL, if its form and its host may be called."""
+    def _allowed(self, url: str) -> WebAddress:
+        """The URL's address, if its form and its host may be called."""
         try:
-            target = URL(url)
-            port = target.port
-        except (ValueError, TypeError) as error:
-            raise PermanentFailure(f"url {url!r} is not a URL: {error}") from error
-        host = target.raw_host
-        if target.scheme not in ("http", "https") or not host or not port:
-            raise PermanentFailure(f"url {url!r}: give an absolute http or https URL with a host")
-        if target.raw_user is not None or target.raw_password is not None or "@" in target.raw_authority:
-            raise PermanentFailure(
-                f"the url for {host} carries a user or password; send them as a header from a Secret"
-            )
+            target = web_address(url)
+        except ValueError as error:
+            raise PermanentFailure(f"url: {error}") from error
+        host = target.host
         hosts = self._egress.hosts
         if hosts is None:
             raise PermanentFailure(
                 f"url: no policy allows calls to {host}; add it to spec.http.allowedHosts of an ActionPolicy"
             )
-        if _plain(host) not in {_plain(name) for name in hosts}:
+        if host not in {_named(name) for name in hosts}:
             raise PermanentFailure(
                 f"url: {host} is not in spec.http.allowedHosts of every matching ActionPolicy "
                 f"(all allow: {', '.join(sorted(hosts)) or 'none'})"
             )
         return target
 
-    async def _look_up(self, target: URL) -> list[ResolveResult]:
+    async def _look_up(self, target: WebAddress) -> list[ResolveResult]:
         """All addresses of the host. Raises PermanentFailure if one of them may not be called."""
-        host, port = target.raw_host or "", target.port or 0
+        host, port = target.host, target.port
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 infos = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
@@ -143,7 +137,7 @@ class EgressHttp:
         def open_socket(info: aiohttp.connector.AddrInfoType) -> socket.socket:
             family, kind, protocol, _, place = info
             if (why := self._refusal(place)) is not None:
-                raise PermissionError(why)
+                raise _RefusedError(why)
             return socket.socket(family, kind, protocol)
 
         trace = aiohttp.TraceConfig()
@@ -161,6 +155,10 @@ class EgressHttp:
             trace_configs=[trace],
             trust_env=False,
         )
+
+
+class _RefusedError(OSError):
+    """The socket layer was about to connect to an address that may not be called."""
 
 
 class _Sent:
@@ -206,8 +204,8 @@ async def _answer(response: aiohttp.ClientResponse) -> HttpAnswer:
     return HttpAnswer(response.status, headers, text)
 
 
-def _judge(target: URL, error: Exception, *, connected: bool, may_change: bool) -> ActionError:
-    where = f"{target.scheme}://{target.raw_host}"
+def _judge(target: WebAddress, error: Exception, *, connected: bool, may_change: bool) -> ActionError:
+    where = target.origin
     what = "the answer is not valid HTTP" if isinstance(error, _BAD_HTTP) else str(error) or type(error).__name__
     if connected:
         message = f"{where}: sent, but no whole answer came back: {what}"
@@ -215,8 +213,8 @@ def _judge(target: URL, error: Exception, *, connected: bool, may_change: bool) 
     match error:
         case aiohttp.ClientConnectorCertificateError():
             return PermanentFailure(f"{where}: its certificate is not trusted: {what}")
-        case aiohttp.ClientConnectorError(os_error=PermissionError()):
-            return PermanentFailure(f"{where}: the address may not be called: {what}")
+        case aiohttp.ClientConnectorError(os_error=_RefusedError() as refused):
+            return PermanentFailure(f"{where}: the address may not be called: {refused}")
         case aiohttp.InvalidURL() | ValueError():
             return PermanentFailure(f"{where}: the request cannot be sent: {what}")
     return TransientFailure(f"{where}: no connection: {what}")
@@ -233,14 +231,13 @@ def _check_form(method: str, headers: Mapping[str, str]) -> None:
             raise PermanentFailure(f"headers.{name}: must be one line")
 
 
-def _plain(host: str) -> str:
-    """A host as it is compared: lower case, as sent on the wire, without brackets or the root's dot."""
-    host = host.strip().lower().removeprefix("[").removesuffix("]")
-    host = host.removesuffix(".")
-    if host.isascii():
-        return host
+def _named(host: str) -> str:
+    """A host of a policy, as that of an address is compared; one that none can have stays as it is."""
+    host = host.strip()
     try:
-        return URL.build(scheme="http", host=host).raw_host or host
+        if not host.isascii():
+            host = URL.build(scheme="http", host=host).raw_host or host
+        return plain_host(f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host)
     except ValueError:
         return host
 

@@ -8,13 +8,17 @@ import re
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from controller.core.errors import PermanentFailure, RightMissing
+from controller.core.errors import ActionError, PermanentFailure, RightMissing
 from controller.core.ports import Journal, Json, Resource
-from controller.kube.answers import Asked, Denied, role_rule
+from controller.kube import grants
+from controller.kube.answers import Asked, Denied
 from controller.kube.api import Api
 
 T = TypeVar("T")
 
+_SELF_ACCESS_REVIEWS = Resource(
+    "authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", namespaced=False
+)
 _ACCOUNT = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
@@ -26,6 +30,7 @@ class RunnerCluster:
             if not _ACCOUNT.fullmatch(name):
                 raise PermanentFailure(f"{what}: {name!r} cannot be a name in Kubernetes")
         self._namespace, self._runner = namespace, runner
+        self._operator = api
         self._api = api.as_user(f"system:serviceaccount:{namespace}:{runner}", journal.sending)
 
     async def get(self, resource: Resource, name: str, *, subresource: str = "") -> Json:
@@ -70,19 +75,38 @@ class RunnerCluster:
         try:
             return await call
         except Denied as denied:
-            raise self._explained(asked, denied) from denied
+            raise await self._explained(asked, denied) from denied
 
-    def _explained(self, asked: Asked, denied: Denied) -> PermanentFailure:
+    async def _explained(self, asked: Asked, denied: Denied) -> PermanentFailure:
         account = f"ServiceAccount {self._namespace}/{self._runner}"
-        if not denied.role_would_help:
-            return PermanentFailure(str(denied))
-        # `cannot impersonate resource "serviceaccounts"`; with constrained impersonation also `impersonate-on:...`
-        if " cannot impersonate" in str(denied):
-            return RightMissing(
-                f"the operator may not act as {account}; allow it with a Role in namespace {self._namespace}, bound to "
-                f'the operator\'s own ServiceAccount: {{apiGroups: [""], resources: [serviceaccounts], '
-                f"resourceNames: [{self._runner}], verbs: [impersonate]}}"
-            )
-        kind, where = ("Role", f" in namespace {asked.namespace}") if asked.namespace else ("ClusterRole", "")
+        missing = denied.missing
+        if missing is None:
+            return PermanentFailure(f"{denied}; this is not for lack of a Role: admission or a quota refuses it")
+        where = f" in namespace {asked.namespace}" if asked.namespace else ""
         what = f"{asked.verb} {asked.plural} {asked.name}".rstrip()
-        return RightMissing(f"{account} may not {what}{where}; grant it with a {kind}{where}: {role_rule(asked)}")
+        if missing.verb.startswith("impersonate"):
+            if not await self._may_act_within_bounds():
+                commands = grants.to_impersonate(missing.user, self._namespace, self._runner)
+                return RightMissing(f"the operator may not act as {account}; to allow it: {commands}")
+            commands = grants.to_impersonate_on(asked, missing.user, self._runner)
+            return RightMissing(f"the operator may act as {account}, but not to {what}{where}; to allow it: {commands}")
+        commands = grants.to_account(asked, self._namespace, self._runner)
+        return RightMissing(f"{account} may not {what}{where}; to grant it: {commands}")
+
+    async def _may_act_within_bounds(self) -> bool:
+        """Whether impersonation is constrained: an API server that knows of it refuses in the same words where nothing
+        at all is allowed. Everybody may ask about himself; an answer that cannot be had is a no.
+        """
+        attributes = {
+            "group": "authentication.k8s.io",
+            "resource": "serviceaccounts",
+            "verb": "impersonate:serviceaccount",
+        }
+        body: Json = {
+            "spec": {"resourceAttributes": {**attributes, "namespace": self._namespace, "name": self._runner}}
+        }
+        try:
+            review = await self._operator.create(_SELF_ACCESS_REVIEWS, body)
+        except ActionError:
+            return False
+        return (review.get("status") or {}).get("allowed") is True

@@ -1,13 +1,15 @@
 """One claimed attempt under way: its effect, then its verification, within its deadline.
 
 It ends by itself, at its deadline, or because it was asked to stop; in every case the journal says what is known of
-the effect. It knows nothing of other attempts and writes nothing.
+the effect. It knows nothing of other attempts and writes nothing. What the executor says passes the request's redactor
+here, and nowhere else: an executor cannot forget it.
 """
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +18,7 @@ from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.decision import Work
 from controller.core.errors import ActionError, EffectFailed, LostAnswer, Repeatable, TransientFailure
 from controller.core.ports import Done, Executor, Journal, Operation, Request, Verified
+from controller.core.redaction import MAX_TEXT
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +69,7 @@ class AttemptRun:
         self._cut_off = False
         """Whether it was this run that cancelled its task, and not a shutdown."""
         self._missing = ""
+        self._redactor = assignment.request.redactor
         self._done_at = assignment.attempt.done_at
 
     def stop(self, reason: Stop) -> None:
@@ -113,6 +117,8 @@ class AttemptRun:
         try:
             done = await self._effect()
             if done is not None:
+                hidden = self._redactor
+                done = replace(done, message=hidden.text(done.message), outputs=hidden.json(done.outputs))
                 assignment.journal.known_done(done)
                 self._done_at = self._done_at or self._clock()
                 self._on_made()
@@ -125,8 +131,9 @@ class AttemptRun:
             return self._report(Effect.DONE, message, verified=True)
         except ActionError as error:
             return self._failed(error)
-        except Exception as error:
-            logger.exception("executor of attempt %s failed", assignment.attempt.id)
+        except Exception as error:  # noqa: BLE001  whatever it is, it is this attempt's alone
+            told = self._redactor.text(traceback.format_exc()[-MAX_TEXT:])
+            logger.error("executor of attempt %s failed:\n%s", assignment.attempt.id, told)  # noqa: TRY400
             return self._failed(_Broken(f"internal error in the executor: {type(error).__name__}"))
 
     async def _effect(self) -> Done | None:
@@ -191,7 +198,8 @@ class AttemptRun:
                 async with asyncio.timeout(STOP_SECONDS):
                     await assignment.executor.stop(assignment.request, assignment.operation)
             except (ActionError, TimeoutError) as error:
-                logger.warning("attempt %s could not be stopped outside: %s", assignment.attempt.id, error)
+                told = self._redactor.text(str(error))
+                logger.warning("attempt %s could not be stopped outside: %s", assignment.attempt.id, told)
         return self._by_journal(stop, f"stopped: {stop.value.lower()}")
 
     def _by_journal(self, stop: Stop, message: str) -> Report:
@@ -215,7 +223,7 @@ class AttemptRun:
             attempt_id=assignment.attempt.id,
             effect=effect,
             at=self._clock(),
-            message=str(error),
+            message=self._redactor.text(str(error)),
             transient=repeatable is not None,
             retry_after_seconds=repeatable.retry_after_seconds if repeatable else None,
             done=assignment.journal.done,
@@ -228,7 +236,7 @@ class AttemptRun:
             effect=effect,
             at=self._clock(),
             verified=verified,
-            message=message,
+            message=self._redactor.text(message),
             stop=stop,
             done=self.assignment.journal.done,
             done_at=self._done_at,

@@ -77,8 +77,9 @@ class Previews:
         executor = self._registry[executor_name(entry)]
         journal = Journal()
         try:
+            parsed = executor.parse(parameters)
             request = Request(
-                parameters=executor.parse(parameters),
+                parameters=parsed,
                 namespace=namespace,
                 proposal=name,
                 proposal_uid=uid,
@@ -87,7 +88,7 @@ class Previews:
                 http=self._reach.http(policy.egress, journal),
             )
             async with asyncio.timeout(PREVIEW_SECONDS):
-                if executor.needs_runner and runner:
+                if executor.acts_as_runner(parsed) and runner:
                     await self._demand_runner(namespace, runner)
                 return Findings(preview=await executor.preview(request))
         except TimeoutError:

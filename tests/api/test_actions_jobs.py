@@ -16,12 +16,13 @@ from localcluster.controlplane import ControlPlane
 
 OUTCOME = "localcluster.actionoperator.dev/outcome"
 RIGHTS = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get", "patch"]}
+READS_SECRETS = {"apiGroups": [""], "resources": ["secrets"], "verbs": ["get"], "resourceNames": ["db", "registry"]}
 
 
 @pytest.fixture
 def stage(cluster: ControlPlane, namespace: str, crds: None) -> Stage:
     stage = Stage(cluster, namespace)
-    stage.allow(RIGHTS)
+    stage.allow(RIGHTS, READS_SECRETS)
     return stage
 
 
@@ -57,12 +58,21 @@ def test_from_preview_to_complete(stage: Stage) -> None:
     assert "complete" in job.verified(operation).message
 
 
+def lend(stage: Stage, name: str, allow: str = "true", **data: str) -> None:
+    """A Secret that its owner lends to actions."""
+    metadata = {"name": name, "labels": {"actionoperator.dev/allow": allow}}
+    stage.admin("POST", "v1:secrets", {"metadata": metadata, "stringData": data})
+
+
 def test_everything_that_can_be_asked_for_is_accepted(stage: Stage) -> None:
+    lend(stage, "db", password="hunter2-hunter2")
+    lend(stage, "registry")
     job = play(
         stage,
         image="registry.example.com/tools/migrate@sha256:" + "0" * 64,
         args=["--all"],
-        env={"A": "1", "PASSWORD": {"secretKeyRef": {"name": "db", "key": "password"}}},
+        env={"A": "1"},
+        secretEnv={"PASSWORD": {"secretKeyRef": {"name": "db", "key": "password"}}},
         resources={"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}},
         labels={"app.kubernetes.io/name": "migrate"},
         annotations={"example.com/why": "because"},
@@ -76,10 +86,91 @@ def test_everything_that_can_be_asked_for_is_accepted(stage: Stage) -> None:
         mountServiceAccountToken=True,
     )
     shown = job.preview()
+    assert "variable PASSWORD from Secret db, key password" in shown.changes[0].after
+    assert "registry login from Secret registry" in shown.changes[0].after
     assert len(shown.warnings) == 1
     assert "token" in shown.warnings[0]
     job.run(new())
     assert len(jobs(stage)) == 1
+
+
+PASSWORD = {"secretEnv": {"PASSWORD": {"secretKeyRef": {"name": "db", "key": "password"}}}}
+
+
+@pytest.mark.parametrize(
+    ("allow", "data", "parameters", "words"),
+    [
+        ("true", {"other": "x"}, PASSWORD, r"parameters\.secretEnv\.PASSWORD: Secret .*/db has no key password"),
+        ("no", {"password": "x"}, PASSWORD, r"parameters\.secretEnv\.PASSWORD: Secret .*/db is not lent to actions"),
+        (None, {}, PASSWORD, r"parameters\.secretEnv\.PASSWORD: there is no Secret .*/db"),
+        ("no", {}, {"imagePullSecrets": ["db"]}, r"parameters\.imagePullSecrets\[0\]: Secret .*/db is not lent"),
+        (None, {}, {"imagePullSecrets": ["other"]}, r"parameters\.imagePullSecrets\[0\]: .* may not get secrets other"),
+    ],
+)
+def test_a_secret_that_is_not_lent_gets_into_no_job(
+    stage: Stage, allow: str | None, data: dict[str, str], parameters: dict[str, Any], words: str
+) -> None:
+    if allow:
+        lend(stage, "db", allow, **data)
+    job = play(stage, **parameters)
+    for step in (job.preview, lambda: job.run(new())):
+        with pytest.raises(PermanentFailure, match=words):
+            step()
+    assert jobs(stage) == []
+
+
+def test_a_secret_is_looked_at_again_right_before_the_job_is_made(stage: Stage) -> None:
+    lend(stage, "db", password="hunter2-hunter2")
+    job = play(stage, **PASSWORD)
+    job.preview()
+    stage.calls.clear()
+    job.run(new())
+    assert stage.calls == ["get secrets", "create jobs"]
+    stage.admin("DELETE", "v1:secrets/db")
+    with pytest.raises(PermanentFailure, match="there is no Secret"):
+        job.run(new())
+
+
+@pytest.mark.parametrize("level", ["baseline", "restricted"])
+def test_nothing_that_can_be_asked_for_breaks_the_standards_but_running_as_root(stage: Stage, level: str) -> None:
+    """`restricted` asks for runAsNonRoot, and is the namespace's to enforce; all else is so whatever is asked for."""
+    lend(stage, "db", password="hunter2-hunter2")
+    lend(stage, "registry")
+    labels = {"pod-security.kubernetes.io/enforce": level}
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": stage.namespace, "labels": labels}}
+    stage.admin("PUT", f"/api/v1/namespaces/{stage.namespace}", body)
+    job = play(
+        stage,
+        **PASSWORD,
+        imagePullSecrets=["registry"],
+        annotations={"example.com/a": "b", "cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
+        tolerations=[{"operator": "Exists"}],
+        mountServiceAccountToken=True,
+        workingDir="/",
+        **({"runAsNonRoot": True} if level == "restricted" else {"runAsUser": 0}),
+    )
+    operation = new()
+    job.run(operation)
+    assert job.verified(operation).ok
+
+
+def test_the_pod_has_no_token_unless_asked_for(stage: Stage) -> None:
+    def volumes(**parameters: Any) -> list[str]:
+        job, operation = play(stage, **parameters), new()
+        name = job.run(operation).outputs["job"]
+        made: list[Any] = []
+        wait(
+            lambda: bool(
+                made.append(stage.admin("GET", f"v1:pods?labelSelector=job-name%3D{name}")["items"]) or made[-1]
+            )
+        )
+        (pod,) = made[-1]
+        assert pod["spec"]["serviceAccountName"] == "runner"
+        stage.admin("DELETE", f"{API_VERSION}:actionproposals/try")
+        return [volume["name"] for volume in pod["spec"].get("volumes", ())]
+
+    assert volumes() == []
+    assert len(volumes(mountServiceAccountToken=True)) == 1
 
 
 def test_pods_pass_the_restricted_standard_when_not_root(stage: Stage) -> None:

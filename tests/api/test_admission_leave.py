@@ -188,7 +188,11 @@ def test_the_operator_writes_status(guard: Guarded, objects: dict[str, Manifest]
 VOTE = {"name": "x", "username": "bob", "decision": "Approve", "at": "2026-11-22T15:04:05Z"}
 STATUS_ATTACKS: list[tuple[str, Manifest]] = [
     ("approve oneself", {"approvals": [VOTE]}),
-    ("less approval than noted", {"approval": {"required": 0, "have": 0}}),
+    (
+        "less approval than noted",
+        {"approval": {"required": 0, "have": 0, "requestedAt": "2026-01-01T00:00:00Z", "validSeconds": 1,
+                      "requestTimeoutSeconds": 1}},
+    ),
     ("success", {"outcome": "Succeeded"}),
     ("another digest", {"digest": "sha256:" + "0" * 64}),
     ("a risk that no policy matches", {"risk": "Low"}),

@@ -300,12 +300,11 @@ def test_a_runner_has_its_own_rights_and_a_refusal_says_what_is_missing(
         assert patched["data"] == (await runner.get(CONFIG_MAPS, "a"))["data"] == {"x": "1"}
         with pytest.raises(RightMissing) as missing:
             await runner.patch(DEPLOYMENTS, "web", {"spec": {"replicas": 1}}, subresource="scale")
-        assert str(missing.value) == (
-            f"ServiceAccount {namespace}/runner may not patch deployments/scale web in namespace {namespace}; grant it "
-            f"with a Role in namespace {namespace}: "
-            "{apiGroups: [apps], resources: [deployments/scale], resourceNames: [web], verbs: [patch]}"
+        assert str(missing.value).startswith(
+            f"ServiceAccount {namespace}/runner may not patch deployments/scale web in namespace {namespace}; to grant "
+            "it: kubectl create role "
         )
-        with pytest.raises(RightMissing, match="may not list namespaces; grant it with a ClusterRole: "):
+        with pytest.raises(RightMissing, match="may not list namespaces; to grant it: kubectl create clusterrole "):
             await runner.list(NAMESPACES)
         with pytest.raises(RightMissing, match="may not delete configmaps a in namespace"):
             await runner.delete(CONFIG_MAPS, "a", uid="u")
@@ -313,10 +312,8 @@ def test_a_runner_has_its_own_rights_and_a_refusal_says_what_is_missing(
         stranger = RunnerCluster(api, namespace=namespace, runner="stranger", journal=Journal())
         with pytest.raises(RightMissing) as missing:
             await stranger.get(CONFIG_MAPS, "a")
-        assert str(missing.value) == (
-            f"the operator may not act as ServiceAccount {namespace}/stranger; allow it with a Role in namespace "
-            f"{namespace}, bound to the operator's own ServiceAccount: "
-            '{apiGroups: [""], resources: [serviceaccounts], resourceNames: [stranger], verbs: [impersonate]}'
+        assert str(missing.value).startswith(
+            f"the operator may not act as ServiceAccount {namespace}/stranger; to allow it: kubectl create role "
         )
 
     run(cluster.kubeconfig, prepare)

@@ -2,63 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import Any, cast
 
 import pytest
+from unit.actions.http_stage import ACTION, OPERATION, PlayedTarget, preview, request, run
 
-from controller.actions.http_parameters import HttpRequestParameters
-from controller.actions.http_request import HttpRequest
 from controller.core.errors import LostAnswer, PermanentFailure, TransientFailure
-from controller.core.ports import Cluster, Done, HttpAnswer, Operation, PreviewResult, Request
-
-NOW = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
-OPERATION = Operation("0193f0a0-0000-7000-8000-000000000001", NOW, NOW + timedelta(seconds=60))
-ACTION = HttpRequest(lambda: NOW)
-
-
-@dataclass
-class PlayedTarget:
-    """Answers as told and remembers what came in."""
-
-    answer: HttpAnswer | Exception = field(default_factory=lambda: HttpAnswer(200, {}, ""))
-    refused: str = ""
-    sent: list[tuple[str, str, Mapping[str, str], bytes | None, bool]] = field(default_factory=list)
-
-    async def check(self, url: str) -> None:
-        if self.refused:
-            raise PermanentFailure(self.refused)
-
-    async def request(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes | None, may_change: bool
-    ) -> HttpAnswer:
-        self.sent.append((method, url, headers, body, may_change))
-        if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
-
-
-def request(target: PlayedTarget, **parameters: Any) -> Request[HttpRequestParameters]:
-    given = {"method": "POST", "url": "https://hooks.example.com/deploys"} | parameters
-    return Request(
-        parameters=ACTION.parse(given),
-        namespace="shop",
-        proposal="tell",
-        proposal_uid="1",
-        runner=None,
-        cluster=cast("Cluster", None),
-        http=target,
-    )
-
-
-def preview(target: PlayedTarget, **parameters: Any) -> PreviewResult:
-    return asyncio.run(ACTION.preview(request(target, **parameters)))
-
-
-def run(target: PlayedTarget, **parameters: Any) -> Done:
-    return asyncio.run(ACTION.run(request(target, **parameters), OPERATION))
+from controller.core.ports import HttpAnswer
 
 
 def test_every_request_carries_the_operation_and_who_we_are() -> None:

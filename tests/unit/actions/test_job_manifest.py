@@ -75,8 +75,8 @@ def test_rights_can_be_asked_for_and_given_up() -> None:
 
 
 def test_secrets_are_only_named() -> None:
-    env = {"A": "1", "TOKEN": {"secretKeyRef": {"name": "s", "key": "k"}}}
-    assert pod(env=env)["containers"][0]["env"] == [
+    secret = {"TOKEN": {"secretKeyRef": {"name": "s", "key": "k"}}}
+    assert pod(env={"A": "1"}, secretEnv=secret)["containers"][0]["env"] == [
         {"name": "A", "value": "1"},
         {"name": "TOKEN", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
     ]

@@ -129,6 +129,35 @@ def test_no_shipped_type_shows_them_either(name: str, parameters: Any) -> None:
         assert all(fault.message.startswith("spec.parameters") for fault in faults)
 
 
+MARKED: Any = {
+    "type": "object",
+    "properties": {
+        "token": {"type": "object", "secret": True},
+        "more": {"type": "object", "additionalProperties": {"secret": True}},
+        "list": {"type": "array", "items": {"secret": True}},
+    },
+}
+
+
+@pytest.mark.parametrize("value", [SECRET, 4711, None, True, [SECRET], {"value": SECRET}, {"secretKeyRef": SECRET}])
+def test_what_is_marked_secret_takes_references_alone_and_says_it_once(value: Any) -> None:
+    reference = {"secretKeyRef": {"name": "a", "key": "b"}}
+    assert parameter_faults(MARKED, {"token": reference, "more": {"a": reference}, "list": [reference]}) == []
+    faults = parameter_faults(MARKED, {"token": value, "more": {"a": value}, "list": [value]})
+    assert [fault.partition(":")[0] for fault in faults] == [
+        "parameters.list[0]", "parameters.more.a", "parameters.token",
+    ]  # fmt: skip
+    assert all("takes only {secretKeyRef" in fault for fault in faults)
+    assert "4711" not in "".join(faults)
+
+
+@given(plain)
+def test_no_value_in_the_place_of_a_secret_is_shown(value: Any) -> None:
+    (fault,) = parameter_faults(MARKED, {"token": value})
+    assert fault.split("(got")[0].startswith("parameters.token: takes only {secretKeyRef")
+    assert SECRET not in fault
+
+
 def test_a_schema_is_made_ready_once_and_says_the_same() -> None:
     ready = ParameterSchema(SCHEMA)
     assert ready.fault is None
@@ -151,6 +180,36 @@ def test_a_schema_is_made_ready_once_and_says_the_same() -> None:
         ),
         ({"type": "object", "allOf": [{"$ref": "#/$defs/x"}]}, "spec.parameters.allOf[0].$ref"),
         ({"type": "object", "properties": {"a": {"$dynamicRef": "#x"}}}, "spec.parameters.properties.a.$dynamicRef"),
+        ({"type": "object", "properties": {"a": {"secret": True}}}, None),
+        ({"type": "object", "properties": {"a": {"type": "object", "secret": True, "description": "x"}}}, None),
+        ({"type": "object", "properties": {"a": {"additionalProperties": {"secret": True}}}}, None),
+        ({"type": "object", "properties": {"a": {"items": {"secret": True}}}}, None),
+        ({"type": "object", "properties": {"a": {"properties": {"b": {"secret": True, "fixed": True}}}}}, None),
+        ({"type": "object", "properties": {"secret": {"type": "string"}}}, None),
+        ({"type": "object", "properties": {"a": {"enum": [{"secret": 1}]}}}, None),
+        ({"type": "object", "properties": {"a": {"secret": False, "type": "string"}}}, None),
+        ({"type": "object", "secret": True}, "spec.parameters.secret: may stand only in properties"),
+        (
+            {"type": "object", "properties": {"a": {"secret": "yes"}}},
+            "spec.parameters.properties.a.secret: must be true",
+        ),
+        (
+            {"type": "object", "properties": {"a": {"secret": True, "type": "string"}}},
+            "spec.parameters.properties.a.type: must be object beside secret: true",
+        ),
+        (
+            {"type": "object", "properties": {"a": {"secret": True, "default": "x"}}},
+            "spec.parameters.properties.a.default: says nothing beside secret: true",
+        ),
+        (
+            {"type": "object", "properties": {"a": {"anyOf": [{"type": "string"}, {"secret": True}]}}},
+            "spec.parameters.properties.a.anyOf[1].secret: may stand only in properties",
+        ),
+        ({"type": "object", "not": {"properties": {"a": {"secret": True}}}}, "spec.parameters.not.properties.a.secret"),
+        (
+            {"type": "object", "patternProperties": {"a": {"secret": True}}},
+            "spec.parameters.patternProperties.a.secret",
+        ),
     ],
 )
 def test_faults_of_a_schema_itself(schema: Any, words: str | None) -> None:

@@ -21,7 +21,7 @@ from controller.core.errors import (
     TransientFailure,
 )
 from controller.core.ports import Resource
-from controller.kube.answers import Asked, broken, content, judge
+from controller.kube.answers import Asked, Denied, Missing, broken, content, judge
 from controller.kube.session import BrokenAfterSending, RawAnswer
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
@@ -96,6 +96,31 @@ def test_a_missing_right_is_named_with_the_rule_that_grants_it() -> None:
 def test_a_refusal_by_admission_suggests_no_role() -> None:
     refused = "deployments.apps \"web\" is forbidden: ValidatingAdmissionPolicy 'halt' denied request: halted"
     assert "Role" not in str(judged(WRITE, 403, refused))
+
+
+@pytest.mark.parametrize(
+    ("message", "user", "verb"),
+    [
+        ('deployments.apps "web" is forbidden: User "joe" cannot patch resource "deployments/scale" in API group "apps',
+         "joe", "patch"),
+        ('pods is forbidden: User "system:serviceaccount:a:b" cannot list resource "pods" in API group ""',
+         "system:serviceaccount:a:b", "list"),
+        ('serviceaccounts "ops" is forbidden: User "op" cannot impersonate resource "serviceaccounts" in API group ""',
+         "op", "impersonate"),
+        ("pods \"a\" is forbidden: ValidatingAdmissionPolicy 'p': x is forbidden: User \"joe\" cannot x resource \"",
+         None, None),
+        ('pods "web" is forbidden: violates PodSecurity "restricted:latest": runAsNonRoot != true', None, None),
+        ('pods "web" is forbidden: exceeded quota: q, requested: pods=1, used: pods=1, limited: pods=1', None, None),
+        ('jobs.batch "a" is forbidden: unable to create new content in namespace shop because it is being terminated',
+         None, None),
+        ('admission webhook "w.example.com" denied the request: User "joe" cannot patch resource "x"', None, None),
+        ("", None, None),
+    ],
+)  # fmt: skip
+def test_rbac_is_told_from_admission(message: str, user: str | None, verb: str | None) -> None:
+    found = judged(WRITE, 403, message)
+    assert isinstance(found, Denied)
+    assert found.missing == (Missing(user, verb) if user and verb else None)
 
 
 def test_patience_asked_for_is_kept() -> None:

@@ -13,7 +13,7 @@ from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.decision import Work
 from controller.core.errors import EffectFailed, LostAnswer, PermanentFailure, Throttled, TransientFailure
 from controller.core.operation import operation_time
-from controller.core.ports import Done, Executor, Journal, Operation, Request, Verified
+from controller.core.ports import Cluster, Done, Executor, Http, Journal, Operation, Request, Verified
 from controller.runtime import attempt_run
 from controller.runtime.attempt_run import Assignment
 from controller.runtime.attempts import AttemptRunner, Owner
@@ -82,7 +82,7 @@ class Scene:
             attempt=made,
             operation=Operation(made.operation, operation_time(made.operation), made.deadline),
             executor=cast("Executor[Any]", fake),
-            request=cast("Request[Any]", None),
+            request=Request(None, "shop", "a", "1", None, cast("Cluster", None), cast("Http", None)),  # type: ignore[type-var]
             journal=fake.journal,
         )
 
@@ -425,3 +425,38 @@ def test_only_the_newest_attempt_counts_as_running() -> None:
         await scene.runner.drain(0)
 
     asyncio.run(run())
+
+
+SECRET = "hunter2-hunter2"
+
+
+@pytest.mark.parametrize(
+    "fake",
+    [
+        pytest.param(Fake(run_=Done(f"said {SECRET}", {"a": [SECRET], SECRET: 1})), id="done"),
+        pytest.param(Fake(run_=PermanentFailure(f"401: {SECRET} is not known")), id="refused"),
+        pytest.param(Fake(run_=LostAnswer(f"500: {SECRET}")), id="lost"),
+        pytest.param(Fake(run_=RuntimeError(f"cannot send {SECRET}")), id="broken"),
+        pytest.param(Fake(verify_=EffectFailed(f"failed with {SECRET}")), id="failed"),
+        pytest.param(Fake(verify_=Verified(True, f"seen with {SECRET}")), id="verified"),
+        pytest.param(Fake(verify_=Verified(False, f"waits for {SECRET}")), id="not verified in time"),
+        pytest.param(Fake(verify_=TransientFailure(f"503: {SECRET}")), id="not seen in time"),
+    ],
+)
+def test_no_value_of_a_secret_leaves_an_attempt(fake: Fake, caplog: pytest.LogCaptureFixture) -> None:
+    async def run() -> Report:
+        scene = Scene(fake, seconds=SOON)
+        scene.assignment.request.redactor.learn(SECRET)
+        scene.start()
+        return await scene.report()
+
+    report = asyncio.run(run())
+    assert SECRET not in repr(report)
+    assert SECRET not in caplog.text
+    assert "[redacted]" in repr(report) + caplog.text
+
+
+def test_what_an_executor_breaks_with_is_logged_with_its_place(caplog: pytest.LogCaptureFixture) -> None:
+    came_to(Fake(run_=RuntimeError("whatever")))
+    assert "Traceback" in caplog.text
+    assert "RuntimeError: whatever" in caplog.text
