@@ -130,7 +130,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("run-job", {"secretEnv": {"MODE": REF}}, "parameters.secretEnv: MODE also stands in env"),
     ("run-job", {"imagePullSecrets": ["a/b"]}, "parameters.imagePullSecrets[0]: must match"),
     *(
-        ("run-job", {"annotations": {f"{prefix}/x": "y"}}, f"annotations of {prefix} can change what the pod may do")
+        ("run-job", {"annotations": {f"{prefix}/x": "y"}}, f"{prefix}/x is reserved for Kubernetes")
         for prefix in (
             "container.apparmor.security.beta.kubernetes.io",
             "seccomp.security.alpha.kubernetes.io",
