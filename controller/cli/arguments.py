@@ -1,27 +1,39 @@
 """Options and arguments that commands share, and how a command is run. Imports nothing heavy: see `options`."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 
 import typer
 
 from controller.cli import exits
-from controller.cli.options import Connection, DataForm, ReportForm
+from controller.cli.options import Connection, DataForm, ReportForm, namespace_name, object_name
 from controller.cli.times import duration
 
 if TYPE_CHECKING:
     from controller.cli.session import Run
     from controller.client.scope import Scope
 
+T = TypeVar("T")
+
 Namespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", metavar="NS", help="Namespace; default: the context's.")
-]
+    str | None,
+    typer.Option(
+        "--namespace", "-n", metavar="NS", parser=lambda text: checked(namespace_name, text),
+        help="Namespace; default: the context's.",
+    ),
+]  # fmt: skip
 Context = Annotated[str | None, typer.Option("--context", metavar="NAME", help="Context of the kubeconfig.")]
 Kubeconfig = Annotated[
     str | None, typer.Option("--kubeconfig", metavar="FILE", help="Kubeconfig; default: $KUBECONFIG, ~/.kube/config.")
 ]
 Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", help="NAME, ap/NAME (proposal) or aw/NAME (workflow).")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", parser=lambda text: checked(object_name, text),
+        help="NAME, ap/NAME (proposal) or aw/NAME (workflow).",
+    ),
+]  # fmt: skip
 Report = Annotated[ReportForm, typer.Option("--output", "-o", help="Output format.")]
 Manifest = Annotated[DataForm | None, typer.Option("--output", "-o", help="Only print the manifest.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where there is no terminal.")]
@@ -29,8 +41,12 @@ Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept
 
 # Where a policy of a command's own applies. Here --namespace limits it, and without it is the whole cluster.
 OnlyNamespaces = Annotated[
-    list[str] | None, typer.Option("--namespace", "-n", metavar="NS", help="Only there; may be given again.")
-]
+    list[str] | None,
+    typer.Option(
+        "--namespace", "-n", metavar="NS", parser=lambda text: checked(namespace_name, text),
+        help="Only there; may be given again.",
+    ),
+]  # fmt: skip
 Selector = Annotated[
     str | None,
     typer.Option("--namespace-selector", metavar="K=V,...", help="Only in namespaces with these labels."),
@@ -60,9 +76,14 @@ def run(connection: Connection, work: "Callable[[Run], Awaitable[exits.Exit]]") 
 
 
 def seconds(text: str) -> float:
-    """`90s`, `5m` in seconds."""
+    """`90s`, `5m` in seconds. Raises ValueError."""
+    return duration(text).total_seconds()
+
+
+def checked(read: Callable[[str], T], text: str) -> T:
+    """What it reads as. What it cannot read is wrong usage, told before any cluster is asked."""
     try:
-        return duration(text).total_seconds()
+        return read(text)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
 
@@ -79,6 +100,8 @@ def scope(
     from controller.client.scope import Scope
 
     before = context.obj.namespace if isinstance(context.obj, Connection) else None
+    if "" in (namespaces or ()) or before == "":  # an empty variable must not become the whole cluster
+        raise typer.BadParameter("--namespace is empty; leave it out to mean the whole cluster")
     named = {str(risk).lower(): str(risk) for risk in Risk}
     for risk in risks or ():
         if risk.lower() not in named:

@@ -11,6 +11,7 @@ from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
 from controller.cli.exits import Exit
 from controller.cli.items import Item, Kind, newest_last
+from controller.cli.options import FORMS, object_name
 from controller.cli.refusals import NOT_INSTALLED, Refused
 from controller.core.errors import NotFound, RightMissing
 from controller.kube.api import Api
@@ -43,13 +44,16 @@ class Ref:
 
     @classmethod
     def parse(cls, text: str) -> "Ref":
-        """Raises Refused for a kind that we do not have."""
-        kind, slash, name = text.partition("/")
+        """Raises Refused for what is no name, and for a kind that we do not have."""
+        try:
+            kind, slash, name = object_name(text).partition("/")
+        except ValueError as error:
+            raise Refused(str(error), Exit.USAGE) from None
         if not slash:
             return cls(text)
         found = _KINDS.get(kind.lower().removesuffix(f".{GROUP}"))
-        if found is None or not name:
-            raise Refused(f"{text}: write NAME, ap/NAME (a proposal) or aw/NAME (a workflow)", Exit.USAGE)
+        if found is None:
+            raise Refused(f"{text}: {FORMS}", Exit.USAGE)
         return cls(name, (found,))
 
 

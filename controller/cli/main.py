@@ -14,12 +14,13 @@ from controller.cli.arguments import (
     Name,
     Namespace,
     Yes,
+    checked,
     connection,
     run,
     seconds,
 )
 from controller.cli.leave import leave
-from controller.cli.options import Connection, KindChoice, ListForm, PageForm
+from controller.cli.options import Connection, KindChoice, ListForm, PageForm, object_name
 from controller.cli.rules import rules
 
 if TYPE_CHECKING:
@@ -92,7 +93,10 @@ def describe(
 @app.command(epilog=exits.HELP)
 def watch(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One; default: all.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="NAME", parser=lambda text: checked(object_name, text), help="One; default: all."),
+    ] = None,
     everywhere: Everywhere = False,
     kind: Kind = KindChoice.ALL,
     live: OnlyLive = False,
@@ -117,7 +121,9 @@ def wait(
     name: Name,
     timeout: Annotated[
         float | None,
-        typer.Option("--timeout", metavar="DURATION", parser=seconds, help="Like 90s, 5m, 1h30m."),
+        typer.Option(
+            "--timeout", metavar="DURATION", parser=lambda text: checked(seconds, text), help="Like 90s, 5m, 1h30m."
+        ),
     ] = None,
     namespace: Namespace = None,
     context_name: Context = None,
@@ -164,7 +170,12 @@ def suspend(
 def resume(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="What was suspended, or a halt: apol/NAME.")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            parser=lambda text: checked(object_name, text),
+            help="What was suspended, or a halt: apol/NAME.",
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Take back every halt of `halt`.")] = False,
     yes: Yes = False,

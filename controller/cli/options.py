@@ -1,7 +1,12 @@
 """Options that commands share. Imports nothing heavy: `--help` must be there at once."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+FORMS = "write NAME, ap/NAME (a proposal) or aw/NAME (a workflow)"
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_NO_NAMES = frozenset({"", ".", ".."})
 
 
 @dataclass(frozen=True)
@@ -50,3 +55,18 @@ class KindChoice(StrEnum):
     ALL = "all"
     PROPOSALS = "proposals"
     WORKFLOWS = "workflows"
+
+
+def object_name(text: str) -> str:
+    """The text if it can be NAME or KIND/NAME. Raises ValueError."""
+    parts = text.split("/")
+    if len(parts) > 2 or not _NO_NAMES.isdisjoint(parts) or "%" in text:
+        raise ValueError(f"{text!r} is not a name; {FORMS}")
+    return text
+
+
+def namespace_name(text: str) -> str:
+    """The text if it can be a namespace, or is empty, which stands for the context's. Raises ValueError."""
+    if text and not _NAMESPACE.fullmatch(text):
+        raise ValueError(f"{text!r} is not a namespace; write at most 63 lower-case letters, digits and '-'")
+    return text

@@ -141,6 +141,8 @@ def test_a_halt_of_everything_is_only_printed_here(shell: Shell) -> None:
     [
         pytest.param(("halt", "--action", "scale-wrkload"), 3, "there is no ActionType scale-wrkload", id="action"),
         pytest.param(("halt", "-n", "nowhere-at-all"), 3, '"nowhere-at-all" not found', id="namespace"),
+        pytest.param(("halt", "-n", ""), 2, "--namespace is empty", id="empty variable"),
+        pytest.param(("-n", "", "mode", "Execute"), 2, "--namespace is empty", id="empty variable before"),
         pytest.param(("halt", "--risk", "huge"), 2, "there are Low, Medium, High, Critical", id="risk"),
         pytest.param(("halt", "--namespace-selector", "prod"), 2, "write labels like", id="labels"),
         pytest.param(("mode", "observe", "--action", "nope"), 3, "there is no ActionType nope", id="mode"),

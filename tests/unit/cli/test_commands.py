@@ -8,6 +8,7 @@ from typing import Any
 import cli_samples as samples
 import pytest
 from drawing import item, model, piped
+from typer.testing import CliRunner
 
 from controller.api.actiontype import ActionType
 from controller.api.names import Outcome
@@ -17,6 +18,7 @@ from controller.cli.catalogue import bounds, catalogue
 from controller.cli.changing import workflow_refusal
 from controller.cli.exits import Exit, exit_of
 from controller.cli.find import BOTH, Ref, missing
+from controller.cli.main import app
 from controller.cli.refusals import NOT_INSTALLED, Refused, told
 from controller.cli.watching import Changes
 from controller.client.errors import NotFinished
@@ -40,11 +42,32 @@ def test_every_form_that_we_or_kubectl_print_is_taken(text: str, kinds: tuple[An
     assert Ref.parse(text) == Ref("web", kinds)
 
 
-@pytest.mark.parametrize("text", ["pod/web", "ap/", "/web"])
+@pytest.mark.parametrize("text", ["pod/web", "ap/", "/web", "", "ap/web/scale", "..", "a%2Fb"])
 def test_other_kinds_are_refused_with_the_forms(text: str) -> None:
     with pytest.raises(Refused, match="write NAME, ap/NAME") as refused:
         Ref.parse(text)
     assert refused.value.code is Exit.USAGE
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (["describe", ""], "Invalid value for 'NAME': '' is not a name; write NAME, ap/NAME (a proposal) or aw/NAME"),
+        (["cancel", "ap/"], "'ap/' is not a name"),
+        (["watch", "a/b/c"], "'a/b/c' is not a name"),
+        (["wait", ".."], "'..' is not a name"),
+        (["list", "-n", "a/b"], "Invalid value for '--namespace' / '-n': 'a/b' is not a namespace; write at most 63"),
+        (["-n", "Shop", "list"], "'Shop' is not a namespace"),
+        (["list", "-n", "a" * 64], "is not a namespace"),
+    ],
+)
+def test_what_cannot_be_a_name_is_wrong_usage_whatever_the_cluster(
+    command: list[str], says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", "/absent")
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == Exit.USAGE
+    assert says in result.stderr
 
 
 @pytest.mark.parametrize(
