@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+
+def checked(read: Callable[[str], T], text: str) -> T:
+    """What it reads as. What it cannot read is wrong usage, told before any cluster is asked."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
 Namespace = Annotated[
     str | None,
     typer.Option(
@@ -76,16 +85,8 @@ def run(connection: Connection, work: "Callable[[Run], Awaitable[exits.Exit]]") 
 
 
 def seconds(text: str) -> float:
-    """`90s`, `5m` in seconds. Raises ValueError."""
-    return duration(text).total_seconds()
-
-
-def checked(read: Callable[[str], T], text: str) -> T:
-    """What it reads as. What it cannot read is wrong usage, told before any cluster is asked."""
-    try:
-        return read(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    """`90s`, `5m` in seconds."""
+    return checked(duration, text).total_seconds()
 
 
 def scope(

@@ -121,9 +121,7 @@ def wait(
     name: Name,
     timeout: Annotated[
         float | None,
-        typer.Option(
-            "--timeout", metavar="DURATION", parser=lambda text: checked(seconds, text), help="Like 90s, 5m, 1h30m."
-        ),
+        typer.Option("--timeout", metavar="DURATION", parser=seconds, help="Like 90s, 5m, 1h30m."),
     ] = None,
     namespace: Namespace = None,
     context_name: Context = None,
