@@ -4,6 +4,9 @@ Policies are of the whole cluster, and other tests use it too: whatever is made 
 """
 
 import json
+import os
+import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -383,3 +386,28 @@ def test_a_manifest_that_has_no_digest_is_told_why(shell: Shell, tmp_path: Path,
     done = shell.run("digest", "-f", str(file))
     assert done.returncode == 1
     assert says in done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("jq"), reason="jq is not installed")
+def test_the_recipe_of_the_documentation_recomputes_what_is_stored(shell: Shell, tmp_path: Path) -> None:
+    policy(shell, "run", mode="Execute", serviceAccountName="ops")
+    retry = {"maxAttempts": 7, "minWaitSeconds": 0.5, "jitterFraction": 0.25}
+    shell.proposal("settle", action="scale-workload", parameters=SCALE, reason="grüße", retry=retry)
+    request = json.loads(shell.run("digest", "settle", "-o", "json").stdout)["requestDigest"]
+    change = {"target": "Deployment shop/checkout", "path": "spec.replicas", "after": 6}
+    seen = {"summary": "s", "changes": [change, {**change, "managedBy": "hpa"}], "computedAt": "2026-11-22T15:04:05Z"}
+    shell.status("ActionProposal", "settle", requestDigest=request, runner="ops", preview=seen)
+    (block,) = re.findall(r"```console\n(.*?)```", (ROOT / "docs/spec/digest.md").read_text(), re.DOTALL)
+    typed = re.sub(r"^\$ ", "", block, flags=re.MULTILINE)
+    typed = typed.replace("-n shop", f"-n {shell.namespace}").replace("get at wait", "get at scale-workload")
+    environment = os.environ | {
+        "KUBECONFIG": str(shell.kubeconfig), "PATH": f"{shell.cluster.kubectl.parent}:{os.environ['PATH']}",
+    }  # fmt: skip
+    done = subprocess.run(
+        ["bash", "-ec", typed], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    first, second = (f"sha256:{line.split()[0]}" for line in done.stdout.splitlines())
+    assert first == request
+    shell.status("ActionProposal", "settle", digest=second)
+    told = shell.run("digest", "settle")
+    assert (told.returncode, told.stdout.count("as stored")) == (0, 2)
