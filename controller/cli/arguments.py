@@ -50,8 +50,12 @@ Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; kept
 
 # Where a policy of a command's own applies. Here --namespace limits it, and without it is the whole cluster.
 OnlyNamespaces = Annotated[
-    list[str] | None, typer.Option("--namespace", "-n", metavar="NS", help="Only there; may be given again.")
-]
+    list[str] | None,
+    typer.Option(
+        "--namespace", "-n", metavar="NS", parser=lambda text: checked(namespace_name, text),
+        help="Only there; may be given again.",
+    ),
+]  # fmt: skip
 Selector = Annotated[
     str | None,
     typer.Option("--namespace-selector", metavar="K=V,...", help="Only in namespaces with these labels."),
@@ -97,6 +101,8 @@ def scope(
     from controller.client.scope import Scope
 
     before = context.obj.namespace if isinstance(context.obj, Connection) else None
+    if "" in (namespaces or ()) or before == "":  # an empty variable must not become the whole cluster
+        raise typer.BadParameter("--namespace is empty; leave it out to mean the whole cluster")
     named = {str(risk).lower(): str(risk) for risk in Risk}
     for risk in risks or ():
         if risk.lower() not in named:

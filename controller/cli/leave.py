@@ -14,10 +14,11 @@ from controller.cli.arguments import (
     Namespace,
     Report,
     Yes,
+    checked,
     connection,
     run,
 )
-from controller.cli.options import PendingForm, ReportForm
+from controller.cli.options import PendingForm, ReportForm, object_name
 
 leave = typer.Typer()
 
@@ -109,7 +110,12 @@ def who_can(
 @leave.command(epilog=exits.DIGEST_HELP)
 def digest(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="One that is stored, to compare with.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME", parser=lambda text: checked(object_name, text), help="One that is stored, to compare with."
+        ),
+    ] = None,
     file: Annotated[
         str | None, typer.Option("--filename", "-f", metavar="FILE", help="A manifest; - for standard input.")
     ] = None,

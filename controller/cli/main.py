@@ -168,7 +168,12 @@ def suspend(
 def resume(
     context: typer.Context,
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="What was suspended, or a halt: apol/NAME.")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            parser=lambda text: checked(object_name, text),
+            help="What was suspended, or a halt: apol/NAME.",
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Take back every halt of `halt`.")] = False,
     yes: Yes = False,
