@@ -30,9 +30,7 @@ NOT_YET = {
     "ActionWorkflow.spec": frozenset(
         {"parameters", "finally", "steps.when", "steps.computed", "steps.preconditions", "steps.verify", "steps.undo"}
     ),
-    "ActionPolicy.spec": frozenset(
-        {"kinds", "dynamicTargets"}
-    ),
+    "ActionPolicy.spec": frozenset({"kinds", "dynamicTargets"}),
 }
 """Fields that the schema has and the operator does not carry out yet; tests/unit/docs compares this with the code."""
 

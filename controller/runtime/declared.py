@@ -74,7 +74,11 @@ class DeclaredReconciler:
         self._usage.tend(key.name)
         status = policy_status(policy, self._declarations.unreadable.get(key.name), self._clock())
         status = status.model_copy(update={"breaker": self._usage.breaker_to_write(policy)})
-        await self._write(POLICIES, key.name, policy.metadata.resource_version, policy.status.wire(), status.wire())
+        stored = await self._write(
+            POLICIES, key.name, policy.metadata.resource_version, policy.status.wire(), status.wire()
+        )
+        if stored is not None:
+            self._declarations.put_policy(stored)  # its status is written by limits too, and they need its version
 
     def _tell_changes(self, before: ActionPolicy | None, policy: ActionPolicy) -> None:
         name, who = policy.metadata.name, changer(policy.metadata, self._declarations.enforcement)
@@ -98,15 +102,17 @@ class DeclaredReconciler:
         data = {"reason": reason.value, "actor": actor, "message": message}
         self._audit.write(record(raw, suffix, reason.value, now, data))
 
-    async def _write(self, resource: Resource, name: str, version: str, old: Json, new: Json) -> None:
+    async def _write(self, resource: Resource, name: str, version: str, old: Json, new: Json) -> Json | None:
+        """The object as stored, None if there was nothing to write."""
         patch = merge_patch(old, new)
-        if patch:
-            await patch_status(
-                self._api,
-                resource,
-                None,
-                name,
-                resource_version=version,
-                patch=patch,
-                landed=lambda found: not merge_patch(found.get("status") or {}, new),
-            )
+        if not patch:
+            return None
+        return await patch_status(
+            self._api,
+            resource,
+            None,
+            name,
+            resource_version=version,
+            patch=patch,
+            landed=lambda found: not merge_patch(found.get("status") or {}, new),
+        )

@@ -8,7 +8,7 @@ from controller.api.names import Transition
 from controller.api.proposal import ActionProposal, Attempt, ProposalStatus
 from controller.core.attempt_report import Effect, Stop
 from controller.core.decision import Act, Decision, Gather
-from controller.core.errors import Conflict, RightMissing
+from controller.core.errors import RightMissing
 from controller.core.lifecycle import UNKNOWN_ACTOR
 from controller.core.limits import Line
 from controller.core.operation import operation_time
@@ -76,6 +76,7 @@ class ProposalReconciler:
         owner = Owner(key, raw["metadata"]["uid"])
         self._drop_stale_report(owner, raw)
         line: Line | None = None
+        under_way = bool((raw.get("status") or {}).get("attempts"))
         try:
             view, decision = await self._decide(owner, raw)
             # Nothing may be awaited between the decision and this: whoever decides next must see the place taken.
@@ -85,7 +86,7 @@ class ProposalReconciler:
                 self._usage.unsure(owner.uid)
             line = decision.line
         finally:
-            self._usage.decided(key, line)
+            self._usage.decided(key, line, under_way=under_way)
         if decision.stop:
             self._attempts.stop(owner, decision.stop)
         try:
@@ -193,9 +194,6 @@ class ProposalReconciler:
             self._unstarted.setdefault(owner, set()).add(claimed)  # also if the answer is lost and it lands later
         try:
             stored = await self._recorder.write(PROPOSALS, raw, old, decision.status, self._targets.get(owner))
-        except Conflict:
-            self._usage.not_claimed(owner.uid)
-            raise
         except RightMissing as error:
             if claimed is None:
                 raise

@@ -158,7 +158,7 @@ class LiveUsage:
         self._put(uid, _UnderWay(subject, view.target, view.group, attempt.id, attempt.started_at, in_place))
 
     def not_claimed(self, uid: str) -> None:
-        """The claim was not stored, and never will be."""
+        """The claim was not stored, and never will be. What only may be so shows when the proposal is read again."""
         claim = self._claims.pop(uid, None)
         if claim:
             for policy in claim.starts_of:
@@ -171,9 +171,9 @@ class LiveUsage:
         if claim:
             self._put(uid, claim.before)
 
-    def decided(self, key: Key, line: Line | None) -> None:
+    def decided(self, key: Key, line: Line | None, *, under_way: bool = False) -> None:
         """The proposal now waits there; None = nowhere, so that the next one has its turn."""
-        before = self._lines.stands(key, line)
+        before = self._lines.stands(key, line, under_way=under_way)
         for one in {before, line} - {None}:
             if one is not None:
                 self._tend(one)

@@ -7,12 +7,14 @@ import asyncio
 import io
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid4
 
 from unit.core.making import NOW, REGISTRY, SETTINGS, SHIPPED, UNPROVEN
 
+from controller.actions.registry import Registry
 from controller.api.base import API_VERSION, rfc3339
 from controller.core.enforcement import Enforcement
 from controller.core.errors import ActionError, Conflict, NotFound
@@ -60,6 +62,8 @@ class FakeApi:
         """Users who may not do what is asked about."""
         self._faults: list[tuple[str, ActionError, bool]] = []
         self._meanwhile: list[tuple[str, Callable[[], None]]] = []
+        self.yields = False
+        """Whether something else may happen before a request arrives."""
 
     def fail(self, verb: str, error: ActionError, *, stored: bool = False) -> None:
         """The next request of that verb raises; `stored`: but it is carried out all the same."""
@@ -88,6 +92,7 @@ class FakeApi:
         return self.put(KINDS[key.plural], {**raw, "metadata": metadata, "spec": {**raw["spec"], **spec}})
 
     async def get(self, resource: Resource, name: str, *, namespace: str | None = None, subresource: str = "") -> Json:
+        await self._way()
         self._ask("get", resource)
         return _copy(self._found(Key(resource.plural, namespace or "", name)))
 
@@ -102,6 +107,7 @@ class FakeApi:
         self, resource: Resource, name: str, body: Json, *, namespace: str | None = None, subresource: str = ""
     ) -> Json:
         key = Key(resource.plural, namespace or "", name)
+        await self._way()
 
         def patched() -> Json:
             raw = self._found(key)
@@ -130,6 +136,10 @@ class FakeApi:
     async def pages(self, resource: Resource, **_: Any) -> AsyncIterator[Listed]:
         self._ask("list", resource)
         yield Listed(tuple(_copy(raw) for key, raw in self.objects.items() if key.plural == resource.plural), "")
+
+    async def _way(self) -> None:
+        if self.yields:
+            await asyncio.sleep(0)
 
     def _found(self, key: Key) -> Json:
         if key not in self.objects:
@@ -170,15 +180,19 @@ class FakeEvents:
 class Operator:
     """The runtime around the fake API server, driven by hand: `settle` handles all that is due."""
 
-    def __init__(self, now: datetime = NOW) -> None:
+    def __init__(
+        self, now: datetime = NOW, stored: FakeApi | None = None, registry: Registry = REGISTRY, number: int = 1
+    ) -> None:
+        """`stored`: with objects of an earlier process, which had a lower `number`."""
         self.now = now
-        self.api, self.events, self.audit = FakeApi(), FakeEvents(), io.StringIO()
+        self.api, self.events, self.audit = stored or FakeApi(), FakeEvents(), io.StringIO()
+        owned = replace(SETTINGS, owner=f"operator-{number}")
         api, events, clock = cast("Api", self.api), cast("EventWriter", self.events), lambda: self.now
-        self.entropy = 0
+        self.entropy = number * 1_000_000
         self.leads = True
         self.store, self.votes, self.metrics = Store(), Votes(), Metrics()
         self.queue: DelayQueue[Key] = DelayQueue(clock)
-        self.declarations = Declarations(REGISTRY, SETTINGS)
+        self.declarations = Declarations(registry, owned)
         starts = Starts(
             api, self.declarations, lambda raw: self.intake.observe(POLICIES.plural, "MODIFIED", raw), clock
         )
@@ -192,14 +206,14 @@ class Operator:
         )
         recorder = Recorder(api, events, AuditLog(self.audit), self.metrics)
         reach, views = RealReach(api), Views(self.store, self.votes, self.declarations, self.usage)
-        previews = Previews(api, REGISTRY, reach)
+        previews = Previews(api, registry, reach)
         self.enforcement = UNPROVEN
         self.declarations.enforcement = self.enforcement
         enforcing = Enforcing(self._look, self.declarations, lambda: self.intake.enqueue_living())
         reviews = AccessReviews(api, enforcing)
         proposals = ProposalReconciler(
             api=api, votes=self.votes, reviews=reviews, views=views,
-            recorder=recorder, previews=previews, attempts=self.attempts, registry=REGISTRY, reach=reach,
+            recorder=recorder, previews=previews, attempts=self.attempts, registry=registry, reach=reach,
             clock=clock, chance=self._chance, leading=lambda: self.leads, usage=self.usage,
         )  # fmt: skip
         workflows = WorkflowReconciler(
@@ -207,7 +221,7 @@ class Operator:
             clock=clock,
         )  # fmt: skip
         declared = DeclaredReconciler(
-            api=api, declarations=self.declarations, built_ins=REGISTRY, events=events, audit=AuditLog(self.audit),
+            api=api, declarations=self.declarations, built_ins=registry, events=events, audit=AuditLog(self.audit),
             clock=clock, usage=self.usage,
         )  # fmt: skip
         self.reaper = Reaper(api, clock, None)
@@ -221,8 +235,11 @@ class Operator:
             api=api, store=self.store, queue=self.queue, intake=self.intake, declarations=self.declarations,
             proposals=proposals, workflows=workflows,
             declared=declared, recorder=recorder, outage=self.outage, metrics=self.metrics, clock=clock,
-            settings=SETTINGS,
+            settings=owned,
         )  # fmt: skip
+        if stored:
+            self.take_over()
+            return
         for manifest in SHIPPED.values():
             self.declare(TYPES, manifest)
         self.declare(POLICIES, {"metadata": {"name": "go"}, "spec": {"mode": "Execute"}})
@@ -230,6 +247,16 @@ class Operator:
 
     async def _look(self) -> Enforcement:
         return self.enforcement
+
+    def take_over(self) -> None:
+        """Lists everything, as a process does that starts to lead."""
+        self.usage.lead()
+        self.intake.observe(NAMESPACES.plural, None, {"metadata": {"name": "shop"}})
+        for plurals in ((TYPES.plural, POLICIES.plural), (PROPOSALS.plural, WORKFLOWS.plural)):
+            for key, raw in [*self.api.objects.items()]:
+                if key.plural in plurals and not (raw.get("status") or {}).get("outcome"):
+                    self.intake.observe(key.plural, None, _copy(raw))
+        self.intake.enqueue_living()
 
     def _chance(self) -> Chance:
         self.entropy += 1
