@@ -56,7 +56,7 @@ async def vote(
     if now.metadata.uid != item.uid:
         raise DigestChanged(f"{item.short} was deleted and made again while it was shown; look at it again")
     body = vote_manifest(now, decision, me, comment=comment, shown_digest=shown_digest)
-    cast = await cast_vote(run.api, body)
+    cast = await cast_vote(run.api, body, now)
     _say_cast(run, item, cast.approval, before=cast.before)
     return await _tally(run, item, cast.approval)
 

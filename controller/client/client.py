@@ -265,7 +265,7 @@ class ActionClient:
         """The vote, and whether it had been cast before. Raises what `approve` raises."""
         subject = await self.get(name, kind, namespace=namespace)
         body = vote_manifest(subject, decision, await self.identity(), comment=comment, shown_digest=digest)
-        return await cast_vote(self.api, body)
+        return await cast_vote(self.api, body, subject)
 
     async def halt(self, scope: Scope = EVERYTHING, *, reason: str = "") -> ActionPolicy:
         """Lets nothing new start in that scope, by an ActionPolicy of its own; doing it twice is one halt.

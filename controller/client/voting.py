@@ -1,9 +1,11 @@
 """Casts a vote, once however often it is asked for."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
-from controller.api.approval import ActionApproval
-from controller.client.votes import is_the_vote
+from controller.api.approval import ActionApproval, Vote
+from controller.client.requests import MAX_NAME
+from controller.client.votes import Subjects, is_the_vote
 from controller.core.errors import Conflict, LostAnswer
 from controller.core.ports import Json
 from controller.kube.api import Api
@@ -11,6 +13,7 @@ from controller.kube.resources import resource
 
 APPROVALS = resource(ActionApproval.INFO)
 _TRIES = 3
+MOST_VOTES = 9
 
 
 @dataclass(frozen=True)
@@ -21,11 +24,32 @@ class Cast:
     before: bool
 
 
-async def cast_vote(api: Api, body: Json) -> Cast:
+async def cast_vote(api: Api, body: Json, subject: Subjects) -> Cast:
     """Creates the ActionApproval, again after a lost answer: its name is fixed, so it is made once.
 
-    Raises Conflict where another object has its name, RightMissing where the API server refuses it.
+    Where the same vote was cast before and has run out since, a new one is cast beside it. Raises Conflict where
+    another object has its name, RightMissing where the API server refuses it.
     """
+    name = body["metadata"]["name"]
+    for again in range(1, MOST_VOTES + 1):
+        if again > 1:
+            body = {**body, "metadata": {**body["metadata"], "name": f"{name[: MAX_NAME - 3]}-{again}"}}
+        cast = await _cast_once(api, body)
+        if not (cast.before and has_run_out(cast.approval, subject, datetime.now(UTC))):
+            return cast
+    raise Conflict(f"{MOST_VOTES} votes like this one have run out; have ActionApproval {name} and its like deleted")
+
+
+def has_run_out(vote: ActionApproval, subject: Subjects, now: datetime) -> bool:
+    """Whether the vote is too old to count, by what is noted for its subject."""
+    progress, cast_at = subject.status.approval, vote.metadata.creation_timestamp
+    if progress is None or cast_at is None or vote.spec.decision is Vote.REJECT:
+        return False
+    start = max(cast_at, subject.spec.not_before) if subject.spec.not_before else cast_at
+    return now >= start + timedelta(seconds=progress.valid_seconds)
+
+
+async def _cast_once(api: Api, body: Json) -> Cast:
     name, namespace = body["metadata"]["name"], body["metadata"]["namespace"]
     lost = False
     for remaining in reversed(range(_TRIES)):

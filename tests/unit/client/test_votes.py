@@ -1,6 +1,7 @@
 """Votes: what they cover, their names, and when there is nothing to vote on."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
 from controller.client.errors import DigestChanged, NothingToApprove, ValidationError
 from controller.client.votes import check_votable, covered_actions, is_the_vote, vote_manifest, vote_name
+from controller.client.voting import has_run_out
 
 OTHER = "sha256:" + "f" * 64
 BOB = Identity(username="bob", uid="17", groups=("sre", "system:authenticated"))
@@ -136,3 +138,27 @@ def test_only_the_same_vote_counts_as_cast_before(change: dict[str, Any], same: 
     body = vote_manifest(waiting(), Vote.APPROVE, BOB)
     stored = ActionApproval.model_validate({**body, "spec": {**body["spec"], **change}})
     assert is_the_vote(stored, body) is same
+
+
+@pytest.mark.parametrize(
+    ("spec", "seconds", "run_out"),
+    [
+        pytest.param({}, 599, False, id="still good"),
+        pytest.param({}, 600, True, id="run out"),
+        pytest.param({"notBefore": "2026-11-22T16:04:05Z"}, 3600 + 599, False, id="counted from notBefore"),
+        pytest.param({"notBefore": "2026-11-22T16:04:05Z"}, 3600 + 600, True, id="run out after notBefore"),
+    ],
+)
+def test_a_vote_that_has_run_out_is_cast_anew(spec: dict[str, Any], seconds: float, run_out: bool) -> None:
+    cast_at = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
+    progress = {"required": 1, "have": 0, "requestedAt": "2026-11-22T15:00:00Z", "validSeconds": 600,
+                "requestTimeoutSeconds": 86_400}  # fmt: skip
+    raw = proposal("scale-checkout", status={**AWAITING, "approval": progress})
+    raw["spec"] |= spec
+    subject = ActionProposal.model_validate(raw)
+    body = vote_manifest(subject, Vote.APPROVE, BOB)
+    body["metadata"]["creationTimestamp"] = cast_at.isoformat()
+    stored = ActionApproval.model_validate(body)
+    assert has_run_out(stored, subject, cast_at + timedelta(seconds=seconds)) is run_out
+    rejection = stored.model_copy(update={"spec": stored.spec.model_copy(update={"decision": Vote.REJECT})})
+    assert not has_run_out(rejection, subject, cast_at + timedelta(days=9)), "a rejection does not grow old"
