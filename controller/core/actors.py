@@ -24,6 +24,11 @@ def proven(metadata: ObjectMeta, enforcement: Enforcement) -> bool:
     return proven_at(enforcement, metadata.creation_timestamp)
 
 
+def who_asked(named: Identity | None, metadata: ObjectMeta, enforcement: Enforcement) -> Identity | None:
+    """The requester, None where nothing proves that it is the one who is named."""
+    return named if proven(metadata, enforcement) else None
+
+
 def requester(named: Identity | None, metadata: ObjectMeta, enforcement: Enforcement) -> str:
     """Who asked."""
     return _told(named.username if named else None, metadata, enforcement)

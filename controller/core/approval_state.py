@@ -9,6 +9,7 @@ from controller.api.approval import ActionApproval
 from controller.api.common import ApprovalProgress, LifecycleStatus, Quorum, Vote
 from controller.api.names import ConditionType, Outcome, Phase, Reason, Transition
 from controller.api.workflow import ActionWorkflow
+from controller.core.actors import who_asked
 from controller.core.approvals import ApprovalRule, Request, Tally, count, expiry, have, noted, together, unmet
 from controller.core.enforcement import Enforcement
 from controller.core.lifecycle import Moment
@@ -30,6 +31,8 @@ class ApprovalState:
     enforcement: Enforcement
     requested_at: datetime
     until: datetime
+    requester_known: bool
+    """Whether anything proves who asked."""
 
     @property
     def required(self) -> bool:
@@ -61,7 +64,7 @@ def approval_state(
     ends = expiry(rule, tally, request.not_before)
     if ends is not None:
         until = ends if not unmet(rule, tally) else min(until, ends)
-    return ApprovalState(rule, tally, enforcement, requested_at, until)
+    return ApprovalState(rule, tally, enforcement, requested_at, until, request.requester is not None)
 
 
 def workflow_approval(
@@ -76,11 +79,12 @@ def workflow_approval(
     metadata, spec, status = workflow.metadata, workflow.spec, workflow.status
     request = Request(
         kind=workflow.kind,
+        namespace=metadata.namespace or "",
         name=metadata.name,
         uid=metadata.uid,
         digest=status.digest,
         actions=frozenset(step.action for step in spec.steps),
-        requester=spec.requested_by,
+        requester=who_asked(spec.requested_by, metadata, enforcement),
         not_before=spec.not_before,
     )
     return approval_state(request, votes, asked, status.approval, enforcement, now, revoked)
@@ -163,6 +167,12 @@ def _why_waiting(state: ApprovalState) -> tuple[Reason, str]:
     if state.enforcement.since is None:
         message = f"no vote counts, because the API server does not prove who casts it: {state.enforcement.fault}"
         return Reason.IDENTITY_NOT_ENFORCED, bounded(message)
+    if not state.requester_known and not state.rule.allow_self:
+        message = (
+            "no approval counts, because it may be the requester's own: this was made before the admission policies "
+            "that prove who asks were in force, or names nobody; propose it again"
+        )
+        return Reason.IDENTITY_NOT_ENFORCED, message
     return Reason.AWAITING_APPROVAL, bounded(_missing(state))
 
 

@@ -22,6 +22,8 @@ from controller.core.policy import Stated
 VALID_SECONDS = 86_400
 REQUEST_TIMEOUT_SECONDS = 86_400
 MACHINE = "system:serviceaccount:"
+ASKED_OF_A_VOTE = 8
+"""About so many of the actions that a vote names, admission asks whether its voter may approve them."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +42,13 @@ class Request:
     """What is voted on, and since when."""
 
     kind: str
+    namespace: str
     name: str
     uid: str
     digest: str | None
     actions: frozenset[str]
     requester: Identity | None
+    """None: nothing proves who asked, so it may be anybody."""
     not_before: datetime | None
 
 
@@ -117,7 +121,7 @@ def count(
     now: datetime,
     revoked: Collection[str] = (),
 ) -> Tally:
-    """Counts the votes. `revoked`: users who were found to have no right to approve it any more."""
+    """Counts the votes. `revoked`: uids of those whose voters were found to have no right to approve it any more."""
     approvals: dict[str, Vote] = {}
     groups: dict[str, frozenset[str]] = {}
     ignored: dict[str, str] = {}
@@ -177,16 +181,19 @@ def _flaw(
     revoked: Collection[str],
 ) -> str | None:
     """Why a vote of either kind is none at all."""
-    subject = approval.spec.subject
-    if (subject.kind.value, subject.name, subject.uid) != (request.kind, request.name, request.uid):
+    subject, namespace = approval.spec.subject, approval.metadata.namespace
+    about = (subject.kind.value, namespace, subject.name, subject.uid)
+    if about != (request.kind, request.namespace, request.name, request.uid):
         return "it is about another object"
+    if approval.spec.decision is Choice.REJECT and not request.actions & set(approval.spec.actions[:ASKED_OF_A_VOTE]):
+        return f"it names no action of it among its first {ASKED_OF_A_VOTE}"  # more than that nobody has checked
     if who is None:
         return "nothing says who cast it"
     if enforcement.since is None:
         return f"the API server does not prove who cast it: {enforcement.fault}"
     if not proven(approval.metadata, enforcement):
         return "it was cast before the admission policies that prove who cast it were in force"
-    if who.username in revoked:
+    if approval.metadata.uid in revoked:
         return f"{who.username} may not approve this"
     return None
 
@@ -204,6 +211,8 @@ def _uncounted(
         return "it approves another digest"
     if missing := sorted(request.actions - set(approval.spec.actions)):
         return f"it does not cover {', '.join(missing)}"
+    if not rule.allow_self and request.requester is None:
+        return "it may be the requester's own, for nothing proves who asked"
     if not rule.allow_self and request.requester is not None and who.username == request.requester.username:
         return "it is the requester's own"
     if who.username in earlier:

@@ -2,10 +2,10 @@
 
 The whole order: cancelled, rejected, past a deadline, not a step of its workflow, invalid, policies that name different
 runners, without a preview, refused by the preview, observe only, changed since it was shown, unapproved, too early,
-suspended, leave lost, unsafe to repeat, halted, a policy that asks for what is not carried out, protected, outside a
-window, in a freeze, over a limit, with a preview from before, with votes whose voters were not asked about again.
-Every gate is checked again before each claim. Cancelling and deadlines come first: nothing else may keep an object
-alive beyond them.
+suspended, leave lost, changed since it was approved, unsafe to repeat, halted, a policy that asks for what is not
+carried out, protected, outside a window, in a freeze, over a limit, with a preview from before, with votes whose
+voters were not asked about again. Every gate is checked again before each claim. Cancelling and deadlines come first:
+nothing else may keep an object alive beyond them.
 """
 
 from collections.abc import Callable
@@ -15,15 +15,15 @@ from controller.api.common import Vote
 from controller.api.names import Mode, Outcome, Phase, Reason, Transition
 from controller.api.policy import DriftRule
 from controller.api.proposal import ActionProposal
-from controller.core.actors import canceller, suspender
+from controller.core.actors import canceller, suspender, who_asked
 from controller.core.approval_state import ApprovalState, approval_state, rejection, unapproved_yet, workflow_approval
 from controller.core.approvals import ApprovalRule, Request
 from controller.core.attempts import any_unclear, effect_made
 from controller.core.decision import Gather
 from controller.core.digest import digest, sha256
 from controller.core.pace import frozen, outside_window, over_limit
-from controller.core.request import proposal_request
-from controller.core.shown import drift, shown_changes
+from controller.core.request import proposal_request, workflow_request
+from controller.core.shown import all_changes, drift
 from controller.core.validation import action_faults, executor_name, proposal_field_faults
 from controller.core.verdicts import (
     WORKFLOW_KIND,
@@ -42,7 +42,7 @@ from controller.core.verdicts import (
     protected_block,
     refusal,
 )
-from controller.core.view import Fault, ProposalView, deadline, due_from
+from controller.core.view import Fault, ProposalView, WorkflowView, deadline, due_from
 
 OWNER_AGAIN = timedelta(seconds=30)
 
@@ -158,7 +158,7 @@ def changed_since_shown(view: ProposalView, now: datetime) -> Verdict | None:
     if request != status.request_digest:
         what = "its type, runner, timeout or retry is another than the one that was shown"
         return Renew(Reason.DIGEST_CHANGED, what)
-    changes = shown_changes(preview)
+    changes = all_changes(preview)
     if digest(request, changes) != status.digest and asked.rule.on_drift is DriftRule.REAPPROVE:
         before = status.preview.changes if status.preview else ()
         return Renew(Reason.DRIFTED, drift(before, changes))
@@ -205,6 +205,22 @@ def leave_lost(view: ProposalView, now: datetime) -> Verdict | None:
     if view.policy.mode is not Mode.EXECUTE:
         return Block(Reason.OBSERVE_ONLY, "mode", no_leave(view.policy), view.policy.mode_from)
     return None
+
+
+def changed_since_approved(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to go on, by a retry or the next step of a workflow, under approvals of other action types."""
+    entry, parent = view.type, view.parent
+    if view.claimed and view.proposal.status.approval and entry:
+        if entry.digest == view.proposal.status.attempts[-1].type_digest:
+            return None
+        what = f"ActionType {view.proposal.spec.action} is another than the one that was approved"
+    elif parent and parent.status.approval and parent.status.request_digest:
+        if _asked_for(WorkflowView(parent, view.parent_spec, view.world, {})) == parent.status.request_digest:
+            return None
+        what = f"ActionWorkflow {parent.metadata.name} has other types, runners, timeouts or retries than were approved"
+    else:
+        return None
+    return Block(Reason.DIGEST_CHANGED, "digest", f"{what}; put them back, or cancel it and propose it again")
 
 
 def unsafe_to_repeat(view: ProposalView, now: datetime) -> Verdict | None:
@@ -261,6 +277,7 @@ GATES: tuple[Gate, ...] = (
     too_early,
     suspended,
     leave_lost,
+    changed_since_approved,
     unsafe_to_repeat,
     halted,
     policy_unsupported,
@@ -283,11 +300,12 @@ def approval_of(view: ProposalView, now: datetime) -> ApprovalState:
     metadata, spec, status = view.proposal.metadata, view.proposal.spec, view.proposal.status
     request = Request(
         kind=view.proposal.kind,
+        namespace=metadata.namespace or "",
         name=metadata.name,
         uid=metadata.uid,
         digest=status.digest,
         actions=frozenset({spec.action}),
-        requester=spec.requested_by,
+        requester=who_asked(spec.requested_by, metadata, view.world.enforcement),
         not_before=spec.not_before,
     )
     revoked = view.access.revoked if view.access else ()
@@ -383,6 +401,14 @@ def end_of(view: ProposalView) -> datetime:
 
 def _grace_end(view: ProposalView) -> datetime:
     return created_at(view.proposal) + timedelta(seconds=view.world.settings.grace_seconds)
+
+
+def _asked_for(workflow: WorkflowView) -> str | None:
+    """The request digest of a workflow as things are now, None if there is none."""
+    try:
+        return sha256(workflow_request(workflow))
+    except ValueError:
+        return None
 
 
 def _ended(view: ProposalView, otherwise: Finish) -> Finish:

@@ -25,7 +25,7 @@ from controller.core.gates import (
 from controller.core.lifecycle import blocked, effective_mode, in_order, proposed, refused, waiting
 from controller.core.ports import PreviewResult
 from controller.core.request import acts_as, proposal_request
-from controller.core.shown import preview_status, unless_the_same
+from controller.core.shown import all_changes, preview_status, unless_the_same
 from controller.core.status import Standing, note, settle
 from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone, Renew
 from controller.core.view import Chance, ProposalView, TypeEntry
@@ -195,7 +195,7 @@ def _with_preview(
         update={
             "preview": preview,
             "request_digest": request,
-            "digest": digest(request, preview.changes),
+            "digest": digest(request, all_changes(result)),
             "risk": entry.type.spec.risk,
             "mode": effective_mode(view.proposal.spec.mode, view.policy.mode),
             "runner": acts_as(view, entry),

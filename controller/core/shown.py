@@ -17,7 +17,7 @@ MAX_TOLD = 3
 def preview_status(result: PreviewResult, now: datetime) -> Preview:
     return Preview(
         summary=bounded(result.summary),
-        changes=shown_changes(result),
+        changes=all_changes(result)[:MAX_CHANGES],
         warnings=tuple(bounded(warning) for warning in result.warnings[:MAX_WARNINGS]),
         computed_at=now,
     )
@@ -28,9 +28,9 @@ def unless_the_same(known: Preview | None, new: Preview) -> Preview:
     return known if known and known == new.model_copy(update={"computed_at": known.computed_at}) else new
 
 
-def shown_changes(result: PreviewResult) -> tuple[Change, ...]:
-    """The changes as they stand in status and in the digest."""
-    return tuple(_small(change) for change in result.changes[:MAX_CHANGES])
+def all_changes(result: PreviewResult) -> tuple[Change, ...]:
+    """The changes as they stand in status, which has the first of them, and in the digest, which is over all."""
+    return tuple(_small(change) for change in result.changes)
 
 
 def drift(before: Sequence[Change], now: Sequence[Change]) -> str:

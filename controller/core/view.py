@@ -15,7 +15,7 @@ from controller.api.names import Reason
 from controller.api.policy import ActionPolicy
 from controller.api.proposal import ActionProposal, Attempt, LifecycleSpec
 from controller.api.workflow import ActionWorkflow, Step
-from controller.core.actors import NOT_LOOKED, proven_at
+from controller.core.actors import NOT_LOOKED, proven_at, who_asked
 from controller.core.approvals import ApprovalRule, asked_by, together
 from controller.core.attempt_report import Report
 from controller.core.enforcement import Enforcement
@@ -112,7 +112,7 @@ class Access:
     """What the API server's access reviews said, just now."""
 
     revoked: frozenset[str] = frozenset()
-    """Users who voted and may not approve any more."""
+    """Uids of the votes whose voters may not approve any more."""
     missing: tuple[str, ...] = ()
     """What the requester may not do, in words."""
 
@@ -169,6 +169,8 @@ class ProposalView:
     world: World
     parent: ActionWorkflow | None = None
     """The workflow whose step it claims to be, if that is live."""
+    parent_spec: Json = field(default_factory=dict)
+    """Its stored spec."""
     votes: Sequence[ActionApproval] = ()
     """The votes about it, as far as they are known."""
     parent_votes: Sequence[ActionApproval] = ()
@@ -215,7 +217,7 @@ class ProposalView:
         """What policies ask for now. The approval of a workflow covers its steps."""
         if self.parent is not None:
             return ApprovalRule()
-        requester = self.proposal.spec.requested_by
+        requester = who_asked(self.proposal.spec.requested_by, self.proposal.metadata, self.world.enforcement)
         return asked_by(self.policy.approvals, requester, always=self.world.settings.approval_mode)
 
     @property
@@ -285,7 +287,8 @@ class WorkflowView:
         spec, always = self.workflow.spec, self.world.settings.approval_mode
         actions = {step.action: step for step in spec.steps}
         rules = (self.policy_of(step).approvals for step in actions.values())
-        return together([asked_by(rule, spec.requested_by, always=always) for rule in rules])
+        requester = who_asked(spec.requested_by, self.workflow.metadata, self.world.enforcement)
+        return together([asked_by(rule, requester, always=always) for rule in rules])
 
     def policy_of(self, step: Step) -> EffectivePolicy:
         requester = self.world.requester(self.workflow.spec, self.workflow.metadata.creation_timestamp)

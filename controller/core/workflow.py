@@ -13,7 +13,7 @@ from controller.core.digest import digest, sha256
 from controller.core.graph import predecessors
 from controller.core.lifecycle import Moment, blocked, effective_mode, ended, in_order, proposed, refused, waiting
 from controller.core.request import workflow_request
-from controller.core.shown import preview_status
+from controller.core.shown import all_changes, preview_status
 from controller.core.status import Standing, note
 from controller.core.steps import by_name, is_ours, mirrored, new_step, proposal_name, started, succeeded
 from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone, Renew
@@ -253,13 +253,14 @@ def _seen(view: WorkflowView, now: datetime) -> WorkflowStatus:
 def _with_preview(view: WorkflowView, status: WorkflowStatus, now: datetime) -> WorkflowStatus:
     spec, types = view.workflow.spec, view.world.catalogue.types
     request = sha256(workflow_request(view))
-    preview = preview_status(combined_preview(view), now)
+    result = combined_preview(view)
+    preview = preview_status(result, now)
     risks = [types[step.action].type.spec.risk for step in spec.steps if step.action in types]
     return status.model_copy(
         update={
             "preview": preview,
             "request_digest": request,
-            "digest": digest(request, preview.changes),
+            "digest": digest(request, all_changes(result)),
             "risk": max(risks, key=lambda risk: risk.rank, default=None),
             "mode": effective_mode(spec.mode, Mode.OBSERVE if without_leave(view) else Mode.EXECUTE),
         }

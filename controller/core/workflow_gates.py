@@ -16,7 +16,7 @@ from controller.core.graph import step_path
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import PreviewResult
 from controller.core.request import workflow_request
-from controller.core.shown import drift, shown_changes
+from controller.core.shown import all_changes, drift
 from controller.core.verdicts import (
     Block,
     Fetch,
@@ -132,7 +132,7 @@ def changed_since_shown(view: WorkflowView, now: datetime) -> Verdict | None:
         return Fetch(Gather.PREVIEW) if request != status.request_digest else None
     if request != status.request_digest:
         return Renew(Reason.DIGEST_CHANGED, "its types, runners, timeouts or retries are others than were shown")
-    changes = shown_changes(combined_preview(view))
+    changes = all_changes(combined_preview(view))
     if digest(request, changes) != status.digest and asked.rule.on_drift is DriftRule.REAPPROVE:
         return Renew(Reason.DRIFTED, drift(status.preview.changes if status.preview else (), changes))
     return None

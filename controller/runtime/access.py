@@ -43,10 +43,14 @@ class AccessReviews:
     async def _revoked(
         self, votes: Sequence[ActionApproval], actions: Collection[str], namespace: str
     ) -> frozenset[str]:
-        """Those who voted and may not approve every one of the actions."""
-        voters = {vote.spec.approver.username: vote.spec.approver for vote in votes if vote.spec.approver}
-        found = await asyncio.gather(*(self._all(who, _needed(who, actions, namespace)) for who in voters.values()))
-        return frozenset(name for name, allowed in zip(voters, found, strict=True) if not allowed)
+        """Uids of the votes whose voters may not approve every one of the actions.
+
+        Each vote goes by its own stamp: what another of the same user name shows says nothing of it.
+        """
+        voters = {vote.spec.approver for vote in votes if vote.spec.approver}
+        found = await asyncio.gather(*(self._all(who, _needed(who, actions, namespace)) for who in voters))
+        refused = {who for who, allowed in zip(voters, found, strict=True) if not allowed}
+        return frozenset(vote.metadata.uid for vote in votes if vote.spec.approver in refused)
 
     async def _missing(self, who: Identity | None, wanted: Sequence[Right]) -> tuple[str, ...]:
         if who is None:

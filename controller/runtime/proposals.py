@@ -6,6 +6,7 @@ from controller.actions.registry import Registry
 from controller.api.common import HistoryEntry
 from controller.api.names import Transition
 from controller.api.proposal import ActionProposal, Attempt, ProposalStatus
+from controller.api.workflow import ActionWorkflow
 from controller.core.attempt_report import Effect, Stop
 from controller.core.decision import Act, Decision, Gather
 from controller.core.errors import RightMissing
@@ -213,8 +214,8 @@ class ProposalReconciler:
 
     async def _act(self, owner: Owner, raw: Json, act: Act) -> None:
         """Starts the attempt, if the object in the claim's answer still allows it (step 2 of the attempt protocol)."""
-        if act.work.starts_effect and (raw.get("status") or {}).get("approval"):
-            await self._read_votes(owner)
+        if act.work.starts_effect:
+            await self._read_votes(owner, raw)
         if not self._leading():
             return  # the next leader, perhaps this process again, finds the claim
         self._unstarted.pop(owner, None)
@@ -226,11 +227,19 @@ class ProposalReconciler:
                 return
         self._attempts.start(owner, self._assignment(view, act))
 
-    async def _read_votes(self, owner: Owner) -> None:
-        """All votes as they are now, not as a watch has told: a rejection must not be overtaken by the effect."""
-        about = f"spec.subject.uid={owner.uid}"
-        found = await self._api.list(APPROVALS, namespace=owner.key.namespace, field_selector=about)
-        self._votes.replace(owner.uid, found.items)
+    async def _read_votes(self, owner: Owner, raw: Json) -> None:
+        """All votes as they are now, not as a watch has told: a rejection must not be overtaken by the effect.
+
+        For what needed approval, by itself or with its workflow.
+        """
+        view = self._view(owner, raw)
+        subjects: list[ActionProposal | ActionWorkflow] = [view.proposal, *([view.parent] if view.parent else [])]
+        for subject in subjects:
+            if subject.status.approval:
+                uid = subject.metadata.uid
+                about = f"spec.subject.uid={uid}"
+                found = await self._api.list(APPROVALS, namespace=owner.key.namespace, field_selector=about)
+                self._votes.replace(uid, found.items)
 
     def _assignment(self, view: ProposalView, act: Act) -> Assignment:
         if view.type is None:

@@ -36,12 +36,14 @@ class Views:
         report: Report | None = None,
     ) -> ProposalView:
         proposal = ActionProposal.model_validate(raw)
-        parent = self._parent(proposal)
+        raw_parent = self._parent(proposal)
+        parent = ActionWorkflow.model_validate(raw_parent) if raw_parent else None
         return ProposalView(
             proposal=proposal,
             raw_spec=raw["spec"],
             world=self._declarations.world(proposal.metadata.namespace or ""),
             parent=parent,
+            parent_spec=raw_parent["spec"] if raw_parent else {},
             votes=self._votes.of(proposal.metadata.uid),
             parent_votes=self._votes.of(parent.metadata.uid) if parent else (),
             findings=findings,
@@ -80,12 +82,12 @@ class Views:
             access=access,
         )
 
-    def _parent(self, proposal: ActionProposal) -> ActionWorkflow | None:
+    def _parent(self, proposal: ActionProposal) -> Json | None:
         for owner in proposal.metadata.owner_references:
             if owner.kind == WORKFLOW_KIND and owner.controller:
                 raw = self._store.get(parent_key(proposal.metadata.namespace, owner.name))
                 if raw is not None and raw["metadata"]["uid"] == owner.uid:
-                    return ActionWorkflow.model_validate(raw)
+                    return raw
         return None
 
 

@@ -19,7 +19,8 @@ class Votes:
     """Keeps votes as compressed JSON. An approval never changes, so only its coming and going is news."""
 
     def __init__(self) -> None:
-        self._by_subject: dict[str, dict[str, bytes]] = {}
+        self._by_subject: dict[str, dict[tuple[str, str], bytes]] = {}
+        """By uid of the subject, then by namespace and name: a vote of another namespace must not replace one here."""
 
     def of(self, uid: str) -> Sequence[ActionApproval]:
         """The votes about the object with that uid."""
@@ -32,16 +33,16 @@ class Votes:
             return None
         known = self._by_subject.setdefault(vote.spec.subject.uid, {})
         data = _slim(raw)
-        if known.get(vote.metadata.name) == data:
+        if known.get(_name(vote)) == data:
             return None
-        known[vote.metadata.name] = data
+        known[_name(vote)] = data
         return _subject(vote)
 
     def remove(self, raw: Json) -> Key | None:
         """Drops a vote that was deleted; the object that it was about."""
         vote = _read(raw)
         known = self._by_subject.get(vote.spec.subject.uid, {}) if vote else {}
-        if vote is None or known.pop(vote.metadata.name, None) is None:
+        if vote is None or known.pop(_name(vote), None) is None:
             return None
         if not known:
             del self._by_subject[vote.spec.subject.uid]
@@ -49,7 +50,7 @@ class Votes:
 
     def replace(self, uid: str, raws: Iterable[Json]) -> None:
         """These, read just now, are all the votes about that object."""
-        found = {vote.metadata.name: _slim(raw) for raw in raws if (vote := _read(raw))}
+        found = {_name(vote): _slim(raw) for raw in raws if (vote := _read(raw))}
         self._by_subject.pop(uid, None)
         if found:
             self._by_subject[uid] = found
@@ -57,6 +58,10 @@ class Votes:
     def forget(self, uid: str) -> None:
         """The object is finished or gone: its votes bear on nothing any more."""
         self._by_subject.pop(uid, None)
+
+
+def _name(vote: ActionApproval) -> tuple[str, str]:
+    return vote.metadata.namespace or "", vote.metadata.name
 
 
 def _slim(raw: Json) -> bytes:

@@ -474,9 +474,10 @@ ORDER += [
 
 
 ASKS = {"policies": [{**EXECUTE, "approval": {"required": 1}}], "enforcement": PROVEN}
-SHOWN = decide(view(**ASKS), NOW, CHANCE).status
+BY_ALICE = {"requestedBy": {"username": "alice"}}
+SHOWN = decide(view(BY_ALICE, **ASKS), NOW, CHANCE).status
 assert SHOWN is not None
-AGREED = {**ASKS, "status": SHOWN, "votes": [vote("bob", SHOWN.digest or "")]}
+AGREED = {**ASKS, "spec": BY_ALICE, "status": SHOWN, "votes": [vote("bob", SHOWN.digest or "")]}
 REJECTED = {"votes": [vote("eve", decision="Reject")], "enforcement": PROVEN}
 ORDER += [
     pytest.param({**REJECTED, "spec": SOON}, "rejected", id="rejected before deadlines"),
@@ -484,6 +485,14 @@ ORDER += [
     pytest.param({**ASKS, "spec": {"notBefore": rfc3339(after(9))}}, "unapproved", id="approval before its time"),
     pytest.param({**ASKS, "status": VALIDATED}, "changed_since_shown", id="what is shown before approval"),
     pytest.param({**AGREED, "findings": None}, "outdated", id="approved, then looked at anew"),
+    pytest.param(
+        {
+            "status": claimed(NOT_DONE, approval=(SHOWN.approval or SHOWN).wire()),
+            "types": [type_entry("scale-workload", description="another")],
+        },
+        "changed_since_approved",
+        id="another type under the old approval",
+    ),
     pytest.param(AGREED, "unchecked", id="whether they still may approve, last"),
 ]
 

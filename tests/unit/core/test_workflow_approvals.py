@@ -89,7 +89,8 @@ def test_the_strictest_policy_of_all_its_actions_counts() -> None:
 
 
 def test_a_rejection_ends_it() -> None:
-    decision = decided(voted(waiting(), vote("eve", subject=ABOUT, decision="Reject", comment="no")))
+    cast = vote("eve", subject=ABOUT, decision="Reject", comment="no", actions=["wait"])
+    decision = decided(voted(waiting(), cast))
     assert decision.status is not None
     assert decision.status.outcome is Outcome.REJECTED
     assert decision.status.message == "rejected by eve: no"
@@ -119,7 +120,7 @@ def test_a_proposal_that_only_says_it_is_a_step_gets_nothing_of_it() -> None:
 
 def test_a_late_rejection_of_the_workflow_stops_its_steps() -> None:
     parent, _ = workflow({}, {"steps": [{"name": "one", "proposal": "scale-checkout", "uid": UID}]})
-    rejection = vote("eve", subject=ABOUT, decision="Reject")
+    rejection = vote("eve", subject=ABOUT, decision="Reject", actions=["log-message"])
     seen = view(status=VALIDATED, parent=parent, parent_votes=[rejection], enforcement=PROVEN)
     assert stop_running(seen, NOW) is Stop.REJECTED
     assert stop_running(replace(seen, parent_votes=[]), NOW) is None

@@ -12,7 +12,7 @@ from controller.api.base import rfc3339
 from controller.core.enforcement import Enforcement
 from controller.core.errors import TransientFailure
 from controller.core.ports import Json
-from controller.kube.resources import APPROVALS, POLICIES
+from controller.kube.resources import APPROVALS, POLICIES, PROPOSALS, WORKFLOWS
 from controller.runtime.store import Key
 
 ASKS: Json = {"metadata": {"name": "ask"}, "spec": {"approval": {"required": 1}}}
@@ -34,18 +34,29 @@ def played(play: Callable[[Operator], Awaitable[None]]) -> None:
     asyncio.run(run())
 
 
-def cast(operator: Operator, key: Key, by: str = "bob", *, decision: str = "Approve", told: bool = True) -> Json:
+def cast(
+    operator: Operator,
+    key: Key,
+    by: str = "bob",
+    *,
+    decision: str = "Approve",
+    told: bool = True,
+    name: str = "",
+    namespace: str = "shop",
+) -> Json:
     """Somebody votes on what is shown now. `told`: whether the watch tells of it at once."""
     subject = operator.api.objects[key]
-    metadata = {"name": f"{by}-{decision.lower()}", "namespace": "shop", "creationTimestamp": rfc3339(operator.now)}
+    name = name or f"{by}-{decision.lower()}"
+    metadata = {"name": name, "namespace": namespace, "creationTimestamp": rfc3339(operator.now)}
+    spec = subject["spec"]
     raw = operator.api.put(
         APPROVALS,
         {
             "metadata": metadata,
             "spec": {
-                "subject": {"kind": "ActionProposal", "name": key.name, "uid": subject["metadata"]["uid"]},
+                "subject": {"kind": subject["kind"], "name": key.name, "uid": subject["metadata"]["uid"]},
                 "digest": subject["status"]["digest"],
-                "actions": [subject["spec"]["action"]],
+                "actions": [spec["action"]] if "action" in spec else [step["action"] for step in spec["steps"]],
                 "decision": decision,
                 "approver": {"username": by},
             },
@@ -169,5 +180,54 @@ def test_a_late_rejection_stops_what_runs() -> None:
         status = operator.status(key)
         assert status["outcome"] == "Cancelled"
         assert status["history"][-1]["actor"] == "carol"
+
+    played(play)
+
+
+def test_a_rejection_of_a_workflow_that_no_watch_has_told_of_yet_stops_its_step_before_its_effect() -> None:
+    async def play(operator: Operator) -> None:
+        step = {"name": "say", "action": "log-message", "parameters": {"message": "hello"}}
+        spec = {"description": "d", "reason": "r", "requestedBy": ALICE, "steps": [step]}
+        raw = operator.api.put(WORKFLOWS, {"metadata": {"name": "w", "namespace": "shop"}, "spec": spec})
+        operator.intake.observe(WORKFLOWS.plural, "ADDED", raw)
+        key = Key(WORKFLOWS.plural, "shop", "w")
+        await operator.settle()
+        assert operator.status(key)["phase"] == "AwaitingApproval"
+        cast(operator, key)
+        rejected = lambda: cast(operator, key, "carol", decision="Reject", told=False)  # noqa: E731
+        operator.api.meanwhile("patch", lambda: operator.api.meanwhile("patch", rejected))  # the step's claim
+        await operator.settle()
+        (child,) = (raw for key, raw in operator.api.objects.items() if key.plural == PROPOSALS.plural)
+        assert child["status"]["outcome"] == "Rejected"
+        assert child["status"]["attempts"][-1]["result"] == "NotDone"
+        assert operator.status(key)["outcome"] == "Cancelled"
+
+    played(play)
+
+
+def test_a_vote_of_another_namespace_neither_replaces_nor_removes_one_of_the_same_name() -> None:
+    async def play(operator: Operator) -> None:
+        key = operator.propose(requestedBy=ALICE, suspend=True)
+        await operator.settle()
+        cast(operator, key, "bob")
+        cast(operator, key, "carol", decision="Reject", name="same")
+        other = cast(operator, key, "mallory", name="same", namespace="other")
+        operator.intake.observe(APPROVALS.plural, "DELETED", other)
+        await operator.settle()
+        assert operator.status(key)["outcome"] == "Rejected"
+
+    played(play)
+
+
+def test_rights_that_a_voter_of_another_namespace_lacks_cost_nobody_here_their_vote() -> None:
+    async def play(operator: Operator) -> None:
+        key = operator.propose(requestedBy=ALICE)
+        await operator.settle()
+        operator.api.refused.add("mallory")
+        cast(operator, key, "mallory", name="same", namespace="other")
+        cast(operator, key, "bob", name="same")
+        await operator.settle()
+        assert operator.status(key)["outcome"] == "Succeeded"
+        assert [vote["username"] for vote in operator.status(key)["approvals"]] == ["bob"]
 
     played(play)
