@@ -128,7 +128,7 @@ def test_an_approval_is_shown_stored_and_counted(shell: Shell) -> None:
     for told in (
         "  Action      wait, risk High", "  Reason      queue is long", "  Ticket      OPS-1", "  Asked by    alice",
         "  Runs as     ServiceAccount ops", "  Deployment shop/checkout  spec.replicas  3 -> 6",
-        "  ! an autoscaler also scales it", f"  Digest  {DIGEST}",
+        "  ! an autoscaler also scales it", f"  Digest     {DIGEST}",
     ):  # fmt: skip
         assert told in done.stdout
     (vote,) = votes(shell)
