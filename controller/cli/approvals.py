@@ -14,20 +14,29 @@ from controller.cli.times import Clock, countdown, stamp
 from controller.client.standing import phase_of
 
 VOTES = {"Approve": "green", "Reject": "red"}
+_NAMES = len("Approvals")
 _AS_USUAL = frozenset({Reason.APPROVED, Reason.NOT_REQUIRED, Reason.AWAITING_APPROVAL})
 
 
 def waits_for(progress: ApprovalProgress) -> str:
-    """`1 of 2, still needed from sre`."""
+    """`1 of 2, still needed from sre or dba`."""
     return f"{progress.have} of {progress.required}{_groups(progress)}"
 
 
 def still_missing(progress: ApprovalProgress) -> str:
-    """`1 more, still needed from sre`; empty where nothing is missing."""
+    """What is missing; empty where nothing is."""
     missing = progress.required - progress.have
-    if missing <= 0 and not progress.groups:
-        return ""
-    return f"{missing} more{_groups(progress)}" if missing > 0 else f"someone of {', '.join(progress.groups)}"
+    more = [f"{missing} more"] if missing > 0 else []
+    return ", ".join([*more, *([f"someone of {groups_needed(progress)}"] if progress.groups else [])])
+
+
+def groups_needed(progress: ApprovalProgress) -> str:
+    """`sre or dba and board`: the groups of each policy that still lacks someone, any of each will do."""
+    open_groups = set(progress.groups)
+    parts = [
+        " or ".join(quorum.groups) for quorum in progress.quorums if quorum.groups and open_groups >= {*quorum.groups}
+    ]
+    return " and ".join(dict.fromkeys(parts)) or ", ".join(progress.groups)
 
 
 def approved(model: Model) -> Condition | None:
@@ -48,7 +57,7 @@ def approval_section(model: Model, now: datetime) -> list[RenderableType]:
 
 def digest_line(digest: str | None) -> Grid:
     """The digest, never broken over lines by us, so that it can be copied."""
-    return Grid([(Text("Digest", "dim"), Text(digest or "-"))], last=Last.RUN_ON, indent=INDENT)
+    return Grid([(Text("Digest".ljust(_NAMES), "dim"), Text(digest or "-"))], last=Last.RUN_ON, indent=INDENT)
 
 
 def _rows(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
@@ -77,4 +86,4 @@ def _votes(votes: tuple[Vote, ...]) -> Grid:
 
 
 def _groups(progress: ApprovalProgress) -> str:
-    return f", still needed from {', '.join(progress.groups)}" if progress.groups else ""
+    return f", still needed from {groups_needed(progress)}" if progress.groups else ""

@@ -13,7 +13,7 @@ from controller.api.common import Preview
 from controller.api.names import AttemptResult, Phase
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow, Order, Step, StepStatus
-from controller.cli.approvals import approval_section, waits_for
+from controller.cli.approvals import approval_section
 from controller.cli.items import SHORT, Model
 from controller.cli.screen import INDENT, Grid, Lines, fields, one_line, section, shown
 from controller.cli.table import STYLES, message, phase_text, retries
@@ -50,7 +50,7 @@ def page(model: Model, now: datetime) -> Group:
 def brief(model: Model, now: datetime) -> Group:
     """What changes while one watches."""
     parts: list[RenderableType] = [title(model), fields(_standing(model, now))]
-    return Group(*parts, *_work(model, now), *_history(model, BRIEF_HISTORY))
+    return Group(*parts, *approval_section(model, now), *_work(model, now), *_history(model, BRIEF_HISTORY))
 
 
 def title(model: Model) -> Text:
@@ -95,7 +95,7 @@ def _standing(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
     line = Text().append_text(phase_text(phase))
     yield "Phase", line.append_text(shown(f": {said}")) if said else line
     if status.outcome is None:
-        yield from _awaited(model, phase, now)
+        yield from _awaited(model, now)
     if isinstance(model, ActionWorkflow) and status.phase:
         yield "Progress", shown(f"{model.status.progress or f'0/{len(model.spec.steps)}'} steps")
     if status.retry_count:
@@ -111,7 +111,7 @@ def _standing(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
         yield "Suspended", Text(f"yes; go on with: kubectl actions resume {_place(model)}", "yellow")
 
 
-def _awaited(model: Model, phase: Phase, now: datetime) -> Iterator[tuple[str, Text]]:
+def _awaited(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
     spec, status = model.spec, model.status
     if status.next_retry_at:
         yield "Next retry", Text(f"{countdown(status.next_retry_at, now)} ({stamp(status.next_retry_at)})")
@@ -122,8 +122,6 @@ def _awaited(model: Model, phase: Phase, now: datetime) -> Iterator[tuple[str, T
         by = f"policy {blocked.policy}, rule {blocked.rule}" if blocked.policy else blocked.rule
         until = f", until {stamp(blocked.until)} ({countdown(blocked.until, now)})" if blocked.until else ""
         yield "Blocked by", shown(by + until, STYLES[Phase.BLOCKED])
-    if status.approval and phase is Phase.AWAITING_APPROVAL:
-        yield "Approvals", shown(waits_for(status.approval))
 
 
 def changes(preview: Preview | None, longest: int = LONGEST_VALUE) -> list[RenderableType]:

@@ -97,15 +97,17 @@ def rule_lines(model: Model) -> Iterator[str]:
     status, asker = model.status, model.spec.requested_by
     if status.outcome is not None:
         yield f"it is finished ({status.outcome}): nothing is approved any more"
-    elif needless := no_approval_needed(model):
+        return
+    if needless := no_approval_needed(model):
         yield f"no approval: {needless}"
-    elif status.approval is None:
+        return
+    if status.approval is None:
         yield "not known yet: the operator has not asked for approvals"
     else:
         for quorum in status.approval.quorums:
             yield _quorum(quorum)
         yield f"it has {waits_for(status.approval)}, each user counted once"
-    if status.outcome is None and asker is not None:
+    if asker is not None:
         counts = {True: "and may approve it", False: "and does not count", None: "and may not count"}
         yield f"{asker.username} asked for it, {counts[own_counts(model)]}"
 

@@ -1,6 +1,7 @@
 """`kubectl actions` as it is typed: in this process, or as one of its own on a terminal."""
 
 import io
+import json
 import os
 import select
 import subprocess
@@ -58,19 +59,31 @@ class Shell:
         environment = ENVIRONMENT | {"KUBECONFIG": str(self.kubeconfig)}
         return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, start_new_session=True, **options)
 
-    def proposal(self, name: str, status: Manifest | None = None, **spec: Any) -> None:
-        self._object(
-            "ActionProposal", name, {"action": "wait", "parameters": {"seconds": 1}, "reason": "r", **spec}, status
-        )
+    def proposal(self, name: str, status: Manifest | None = None, *, by: str = "", **spec: Any) -> None:
+        """A proposal, asked for by somebody else if told so."""
+        given = {"action": "wait", "parameters": {"seconds": 1}, "reason": "r", **spec}
+        self._object("ActionProposal", name, given, status, by)
 
-    def workflow(self, name: str, status: Manifest | None = None) -> None:
+    def workflow(self, name: str, status: Manifest | None = None, *, by: str = "", **spec: Any) -> None:
         steps = [{"name": "a", "action": "wait", "parameters": {"seconds": 1}}]
-        self._object("ActionWorkflow", name, {"description": "d", "reason": "r", "steps": steps}, status)
+        self._object("ActionWorkflow", name, {"description": "d", "reason": "r", "steps": steps, **spec}, status, by)
 
-    def _object(self, kind: str, name: str, spec: Manifest, status: Manifest | None) -> None:
+    def create_as(self, user: str, manifest: Manifest) -> None:
+        """Create an object as somebody who may do everything."""
+        subprocess.run(
+            [self.cluster.kubectl, "--kubeconfig", self.cluster.kubeconfig, "-n", self.namespace,
+             "--as", user, "--as-group", "system:masters", "create", "-f", "-"],
+            input=json.dumps(manifest), text=True, check=True, capture_output=True,
+        )  # fmt: skip
+
+    def _object(self, kind: str, name: str, spec: Manifest, status: Manifest | None, by: str) -> None:
         manifest = {"apiVersion": API, "kind": kind, "metadata": {"name": name}, "spec": spec}
-        answer = self.server.create(manifest, dry_run=False)
-        assert answer.accepted, answer.says
+        if by:
+            spec["requestedBy"] = {"username": by, "groups": ["system:masters", "system:authenticated"]}
+            self.create_as(by, manifest)
+        else:
+            answer = self.server.create(manifest, dry_run=False)
+            assert answer.accepted, answer.says
         if status:
             self.status(kind, name, **status)
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from api_server import ApiServer, Manifest
-from cli_shell import API, DIGEST, Shell, drain, ended, read_until
+from cli_shell import DIGEST, Shell, drain, ended, read_until
 
 from controller.cli import approving
 from localcluster.controlplane import ControlPlane
@@ -120,16 +120,15 @@ def counting(shell: Shell, name: str, kind: str = "ActionProposal", **status: An
 
 
 def test_an_approval_is_shown_stored_and_counted(shell: Shell) -> None:
-    asked = {"username": "admin", "groups": ["system:masters", "system:authenticated"]}
-    shell.proposal("one", awaiting(runner="ops"), reason="queue is long", ticket="OPS-1", requestedBy=asked)
+    shell.proposal("one", awaiting(runner="ops"), reason="queue is long", ticket="OPS-1", by="alice")
     bob = approver(shell)
     with counting(shell, "one", approval={**PROGRESS, "have": 1}):
         done = bob.run("approve", "one", "--yes", "--comment", "agreed")
     assert (done.returncode, done.stderr) == (0, "")
     for told in (
-        "  Action      wait, risk High", "  Reason      queue is long", "  Ticket      OPS-1", "  Asked by    admin",
+        "  Action      wait, risk High", "  Reason      queue is long", "  Ticket      OPS-1", "  Asked by    alice",
         "  Runs as     ServiceAccount ops", "  Deployment shop/checkout  spec.replicas  3 -> 6",
-        "  ! an autoscaler also scales it", f"  Digest  {DIGEST}",
+        "  ! an autoscaler also scales it", f"  Digest     {DIGEST}",
     ):  # fmt: skip
         assert told in done.stdout
     (vote,) = votes(shell)
@@ -188,7 +187,7 @@ def test_a_vote_that_nobody_counts_is_told_with_its_own_code(shell: Shell, monke
 
 
 def test_ones_own_request_is_not_approved(shell: Shell) -> None:
-    shell.proposal("one", awaiting(), requestedBy={"username": "admin"})
+    shell.proposal("one", awaiting(), by="admin")
     done = shell.run("approve", "one", "--yes")
     assert done.returncode == 16
     assert "you asked for it yourself" in done.stderr
@@ -280,13 +279,12 @@ def test_what_changes_while_it_is_shown_is_not_approved(shell: Shell) -> None:
 
 
 def test_pending_is_what_waits_for_me(shell: Shell) -> None:
-    carol_asked = {"username": "carol"}
-    shell.proposal("mine", awaiting(), requestedBy={"username": "bob"})
-    shell.proposal("mine-too", awaiting(approval={**PROGRESS, "allowSelf": True}), requestedBy={"username": "bob"})
-    shell.proposal("theirs", awaiting(approval={**PROGRESS, "groups": ["sre"]}), requestedBy=carol_asked)
+    shell.proposal("mine", awaiting(), by="bob")
+    shell.proposal("mine-too", awaiting(approval={**PROGRESS, "allowSelf": True}), by="bob")
+    shell.proposal("theirs", awaiting(approval={**PROGRESS, "groups": ["sre"]}), by="carol")
     shell.proposal("counted", awaiting(approvals=[
-        {"name": "x", "username": "bob", "decision": "Approve", "at": SINCE}]), requestedBy=carol_asked)  # fmt: skip
-    shell.proposal("other", awaiting(), action="log-message", parameters={"message": "x"}, requestedBy=carol_asked)
+        {"name": "x", "username": "bob", "decision": "Approve", "at": SINCE}]), by="carol")  # fmt: skip
+    shell.proposal("other", awaiting(), action="log-message", parameters={"message": "x"}, by="carol")
     shell.proposal("blocked", {"phase": "Blocked", "message": "halted", "digest": DIGEST})
     shell.workflow("flow", awaiting())
     bob = become(shell, "bob", READ, VOTE, approve_rule("wait"))
@@ -328,11 +326,9 @@ def test_nothing_pending_is_said_beside_the_output(shell: Shell) -> None:
 def test_who_can_approve(shell: Shell) -> None:
     steps = [{"name": "a", "action": "wait", "parameters": {"seconds": 1}},
              {"name": "b", "action": "log-message", "parameters": {"message": "x"}}]  # fmt: skip
-    spec = {"description": "d", "reason": "r", "steps": steps, "requestedBy": {"username": "carol"}}
-    manifest = {"kind": "ActionWorkflow", "metadata": {"name": "flow"}, "apiVersion": API, "spec": spec}
-    assert shell.server.create(manifest, dry_run=False).accepted
-    shell.status("ActionWorkflow", "flow", **awaiting(approval={**PROGRESS, "groups": ["sre"], "quorums": [
-        {"policy": "prod", "required": 2}, {"required": 1, "groups": ["sre", "dba"]}]}))  # fmt: skip
+    asked = [{"policy": "prod", "required": 2}, {"required": 1, "groups": ["sre", "dba"]}]
+    progress = {**PROGRESS, "groups": ["sre"], "quorums": asked}
+    shell.workflow("flow", awaiting(approval=progress), by="carol", steps=steps)
     grant(shell, "some", user("bob"), VOTE, approve_rule("wait"))
     grant(shell, "sre", {"kind": "Group", "name": "sre", "apiGroup": GROUP}, VOTE, approve_rule())
     agent = {"kind": "ServiceAccount", "name": "agent", "namespace": shell.namespace}

@@ -242,7 +242,7 @@ def test_policies_are_explained(shell: Shell) -> None:
                     "requesters": ["alice"]})  # fmt: skip
     nodes = {"namespaces": [shell.namespace], "actions": ["cordon-node"]}
     other = policy(shell, "c-nodes", mode="Observe", match=nodes)
-    shell.proposal("one", requestedBy={"username": "alice"})
+    shell.proposal("one", by="alice")
     lines = [" ".join(line.split()) for line in shell.run("policy", "explain", "one").stdout.splitlines()]
     assert lines[0] == f"ap/one: wait, risk Low, asked for by alice in namespace {shell.namespace}"
     assert f"mode {run} Execute" in lines
@@ -251,20 +251,21 @@ def test_policies_are_explained(shell: Shell) -> None:
     assert any(line.endswith("approval.required yes 2") for line in lines)
     assert f"{other} match.actions: wait is not among cordon-node" in lines
 
-    shell.proposal("two", requestedBy={"username": "carol"})
+    shell.proposal("two", by="carol")
     data = json.loads(shell.run("policy", "explain", "ap/two", "-o", "json").stdout)
     by_name = {one["name"]: one for one in data["actions"][0]["policies"]}
     assert by_name[strict]["whyNot"] == ["match.requesters: carol is not among alice"]
     assert {rule["field"]: rule["value"] for rule in data["actions"][0]["rules"]}["approval.required"] == "1"
 
-    shell.workflow("flow")
+    first = {"n": 1, "at": "2026-11-22T15:04:05Z", "reason": "Proposed", "actor": "unverified:alice"}
+    shell.workflow("flow", {"history": [first]}, by="alice")
     page = shell.run("policy", "explain", "aw/flow").stdout
-    assert page.startswith("aw/flow: wait, risk Low, asked for by somebody who is not named (not proven)")
+    assert page.startswith("aw/flow: wait, risk Low, asked for by alice (not proven) in namespace")
     assert "perhaps: it names requesters" in page
 
 
 def test_without_a_policy_the_mode_is_explained(shell: Shell) -> None:
-    shell.proposal("one", requestedBy={"username": "alice"})
+    shell.proposal("one", by="alice")
     lines = [" ".join(line.split()) for line in shell.run("policy", "explain", "one").stdout.splitlines()]
     assert "mode no policy says Execute Observe" in lines
 

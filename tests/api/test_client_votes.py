@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import pytest
 from api_server import ApiServer, Manifest
+from cli_shell import Shell
 
 from controller.api.approval import ActionApproval, Vote
 from controller.client import (
@@ -182,9 +183,10 @@ def test_a_squatted_name_is_told(room: Room) -> None:
     room.proposal("one")
     body = room.run(lambda client: client.approve("one")).model_dump(mode="json", by_alias=True, exclude_none=True)
     room.server.send("DELETE", room.server.path("ActionApproval", body["metadata"]["name"]))
-    squatter = {"apiVersion": API, "kind": "ActionApproval", "metadata": {"name": body["metadata"]["name"]},
-                "spec": {**body["spec"], "decision": "Reject"}}  # fmt: skip
-    assert room.server.create(squatter, dry_run=False).accepted
+    spec = {**body["spec"], "decision": "Reject"}
+    del spec["approver"]
+    squatter = {"apiVersion": API, "kind": "ActionApproval", "metadata": {"name": body["metadata"]["name"]}}
+    Shell(room.cluster, room.server, room.cluster.kubeconfig).create_as("carol", squatter | {"spec": spec})
     with pytest.raises(Conflict, match="is there and is not this vote"):
         room.run(lambda client: client.approve("one"))
 

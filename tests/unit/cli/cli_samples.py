@@ -196,7 +196,7 @@ ENDED = workflow(
     },
 )  # fmt: skip
 ASKED: Manifest = {
-    "required": 2, "have": 1, "groups": ["sre"], "expiresAt": at("18:10:00"), "requestedAt": at("15:04:05"),
+    "required": 2, "have": 1, "groups": ["dba", "sre"], "expiresAt": at("18:10:00"), "requestedAt": at("15:04:05"),
     "quorums": [{"policy": "prod", "required": 2}, {"policy": "core", "required": 1, "groups": ["sre", "dba"]}],
     "validSeconds": 3600, "requestTimeoutSeconds": 86400,
 }  # fmt: skip

@@ -7,7 +7,8 @@ import pytest
 from drawing import item, model, on_terminal, piped
 
 from controller.api.approval import ActionApproval
-from controller.api.common import Identity
+from controller.api.common import ApprovalProgress, Identity
+from controller.cli.approvals import still_missing, waits_for
 from controller.cli.approving import is_own, no_approval_needed, own_counts, tally, why_not_counted
 from controller.cli.ballot import ballot
 from controller.cli.exits import Exit
@@ -53,9 +54,9 @@ def test_a_ballot_has_all_that_decides() -> None:
         "  ! HorizontalPodAutoscaler checkout also scales Deployment shop/checkout (2 to 9)",
         "",
         "Approval",
-        "  Approvals  1 of 2, still needed from sre",
+        "  Approvals  1 of 2, still needed from sre or dba",
         "  Expires    in 3h (2026-11-22 18:10:00 UTC)",
-        f"  Digest  {samples.DIGEST}",
+        f"  Digest     {samples.DIGEST}",
         "  UTC 2026-11-22  WHO   VOTE     APPROVAL                COMMENT",
         "  15:06:00        dave  Approve  scale-big-0a1b2c3d4e5f  agreed on the call",
     ]
@@ -103,9 +104,9 @@ def test_what_decides_a_proposal_beside_its_parameters_is_shown() -> None:
     [
         pytest.param({}, a_vote(), "", None, id="nothing yet"),
         pytest.param({"approvals": [counted()], "approval": {**samples.ASKED, "have": 1}}, a_vote(),
-                     "counts your approval: 1 of 2, still needed from sre", Exit.OK, id="counted, more needed"),
+                     "counts your approval: 1 of 2, still needed from sre or dba", Exit.OK, id="counted, more needed"),
         pytest.param({"approvals": [counted()], "approval": {**samples.ASKED, "have": 2}}, a_vote(),
-                     "counts your approval: 2 of 2, still needed from sre", Exit.OK, id="counted, a group needed"),
+                     "counts your approval: 2 of 2, still needed from sre or dba", Exit.OK, id="a group needed"),
         pytest.param({"approvals": [counted()], "approval": {**samples.ASKED, "have": 2, "groups": []}}, a_vote(),
                      "has all approvals it needs: 2 of 2", Exit.OK, id="enough"),
         pytest.param({"approvals": [counted("Reject")], "outcome": "Rejected", "phase": "Rejected",
@@ -188,6 +189,25 @@ def test_why_something_does_not_wait_for_me(me: Identity, voted: str, forbidden:
     assert why_not(awaiting(), me, voted, forbidden) == said
 
 
+@pytest.mark.parametrize(
+    ("progress", "words", "missing"),
+    [
+        pytest.param({"have": 0, "groups": []}, "0 of 2", "2 more", id="anybody"),
+        pytest.param({}, "1 of 2, still needed from sre or dba", "1 more, someone of sre or dba", id="any of a quorum"),
+        pytest.param(
+            {"have": 2, "groups": ["board", "dba", "sre"],
+             "quorums": [{"required": 1, "groups": ["sre", "dba"]}, {"required": 1, "groups": ["board"]}]},
+            "2 of 2, still needed from sre or dba and board", "someone of sre or dba and board", id="of each quorum",
+        ),
+        pytest.param({"groups": ["x"], "have": 2}, "2 of 2, still needed from x", "someone of x", id="of no quorum"),
+        pytest.param({"groups": [], "have": 2}, "2 of 2", "", id="nothing"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_in_words(progress: dict[str, Any], words: str, missing: str) -> None:
+    asked = ApprovalProgress.model_validate({**samples.ASKED, **progress})
+    assert (waits_for(asked), still_missing(asked)) == (words, missing)
+
+
 def test_votes_are_known_by_object_and_digest() -> None:
     votes = votes_of(BOB, [a_vote(), a_vote("Reject", digest=OTHER), a_vote(username="carol", digest=OTHER)])
     assert votes == {("uid-scale-big", samples.DIGEST): "approved", ("uid-scale-big", OTHER): "rejected"}
@@ -199,9 +219,11 @@ def test_the_table_of_what_is_pending() -> None:
         Waiting(item(samples.AWAITING), awaiting(), own=False, why_not=""),
         Waiting(item(own), model(own), own=True, why_not="you asked for it"),
     ]
-    assert [line.removesuffix(" four times normal") for line in piped(pending_table(rows[:1], samples.NOW))] == [
-        "NAME          ACTIONS         RISK    REQUESTED BY  WAITS FOR                      EXPIRES  REASON",
-        "ap/scale-big  scale-workload  Medium  alice         1 of 2, still needed from sre  in 3h    queue depth is",
+    assert [
+        line.removesuffix(" queue depth is four times normal") for line in piped(pending_table(rows[:1], samples.NOW))
+    ] == [
+        "NAME          ACTIONS         RISK    REQUESTED BY  WAITS FOR                             EXPIRES  REASON",
+        "ap/scale-big  scale-workload  Medium  alice         1 of 2, still needed from sre or dba  in 3h   ",
     ]
     header, _, flow = piped(pending_table(rows, samples.NOW, namespaces=True, every=True))
     assert header.split("  ")[0] == "NAMESPACE"

@@ -131,13 +131,13 @@ def test_one_that_awaits_approval_says_what_is_missing_and_who_has_voted() -> No
     start = lines.index("Approval")
     assert lines[start : start + 6] == [
         "Approval",
-        "  Approvals  1 of 2, still needed from sre",
+        "  Approvals  1 of 2, still needed from sre or dba",
         "  Expires    in 3h (2026-11-22 18:10:00 UTC)",
-        f"  Digest  {samples.DIGEST}",
+        f"  Digest     {samples.DIGEST}",
         "  UTC 2026-11-22  WHO   VOTE     APPROVAL                COMMENT",
         "  15:06:00        dave  Approve  scale-big-0a1b2c3d4e5f  agreed on the call",
     ]
-    assert "  Approvals  1 of 2, still needed from sre" in piped(brief(model(samples.AWAITING), samples.NOW))
+    assert "  Approvals  1 of 2, still needed from sre or dba" in piped(brief(model(samples.AWAITING), samples.NOW))
 
 
 @pytest.mark.parametrize("reason", ["IdentityNotEnforced", "Drifted", "DigestChanged"])

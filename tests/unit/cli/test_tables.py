@@ -36,6 +36,9 @@ def test_a_retry_is_counted_down() -> None:
         pytest.param(
             samples.ROLLING, {"NAME": "aw/node-3", "ACTION": "1/4 steps", "RETRIES": "1 (in 30s)"}, id="workflow"
         ),
+        pytest.param(
+            samples.AWAITING, {"PHASE": "AwaitingApproval", "MESSAGE": samples.WAITS_FOR}, id="waits for people"
+        ),
         pytest.param(samples.ENDED, {"PHASE": "Failed", "RETRIES": "1"}, id="finished: no countdown"),
         pytest.param(
             samples.UNSEEN, {"PHASE": "Pending", "MESSAGE": "the operator has not looked at it yet"}, id="new"
