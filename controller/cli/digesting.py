@@ -26,6 +26,7 @@ from controller.cli.table import UNREADABLE
 from controller.client.digests import Comparison, as_stored, compare, policy_needed, recompute
 from controller.client.standing import standing_still
 from controller.core.digest import type_digest
+from controller.core.enforcement import Enforcement
 from controller.core.errors import NotFound, RightMissing
 from controller.core.ports import Json
 from controller.core.settings import Settings
@@ -103,7 +104,9 @@ async def _read_rules(run: Run, namespace: str) -> Rules:
             labels = dict((await run.api.get(NAMESPACES, namespace))["metadata"].get("labels") or {})
     except RightMissing as error:
         unread = error
-    world = World(Catalogue(types, built_ins(lambda: datetime.now(UTC))), policies, labels, Settings())
+    # Who asked is taken as proven; where it is not, policies that name requesters lend no runner.
+    proven = Enforcement(since=datetime.fromtimestamp(0, UTC), fault=None)
+    world = World(Catalogue(types, built_ins(lambda: datetime.now(UTC))), policies, labels, Settings(), proven)
     changed = {raw["metadata"]["name"]: when for raw in raw_types if (when := _changed(raw))}
     return Rules(world, changed, unread)
 

@@ -14,6 +14,7 @@ from controller.kube.resources import resource
 APPROVALS = resource(ActionApproval.INFO)
 _TRIES = 3
 MOST_VOTES = 9
+COUNTED_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,16 @@ async def cast_vote(api: Api, body: Json, subject: Subjects) -> Cast:
 
 
 def has_run_out(vote: ActionApproval, subject: Subjects, now: datetime) -> bool:
-    """Whether the vote is too old to count, by what is noted for its subject."""
+    """Whether the vote does not count any more, by what is noted for its subject.
+
+    It is too old, or it had its time and was not counted: cast before the API server proved who casts it, for one.
+    """
     progress, cast_at = subject.status.approval, vote.metadata.creation_timestamp
     if progress is None or cast_at is None or vote.spec.decision is Vote.REJECT:
         return False
+    counted = any(known.name == vote.metadata.name for known in subject.status.approvals)
+    if not counted and now >= cast_at + COUNTED_WITHIN:
+        return True
     start = max(cast_at, subject.spec.not_before) if subject.spec.not_before else cast_at
     return now >= start + timedelta(seconds=progress.valid_seconds)
 

@@ -153,12 +153,27 @@ def test_a_vote_that_has_run_out_is_cast_anew(spec: dict[str, Any], seconds: flo
     cast_at = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
     progress = {"required": 1, "have": 0, "requestedAt": "2026-11-22T15:00:00Z", "validSeconds": 600,
                 "requestTimeoutSeconds": 86_400}  # fmt: skip
-    raw = proposal("scale-checkout", status={**AWAITING, "approval": progress})
+    body = vote_manifest(waiting(), Vote.APPROVE, BOB)
+    counted = [
+        {"name": body["metadata"]["name"], "username": "bob", "decision": "Approve", "at": "2026-11-22T15:04:05Z"}
+    ]
+    raw = proposal("scale-checkout", status={**AWAITING, "approval": progress, "approvals": counted})
     raw["spec"] |= spec
     subject = ActionProposal.model_validate(raw)
-    body = vote_manifest(subject, Vote.APPROVE, BOB)
     body["metadata"]["creationTimestamp"] = cast_at.isoformat()
     stored = ActionApproval.model_validate(body)
     assert has_run_out(stored, subject, cast_at + timedelta(seconds=seconds)) is run_out
     rejection = stored.model_copy(update={"spec": stored.spec.model_copy(update={"decision": Vote.REJECT})})
     assert not has_run_out(rejection, subject, cast_at + timedelta(days=9)), "a rejection does not grow old"
+
+
+@pytest.mark.parametrize(("seconds", "anew"), [(59, False), (60, True)])
+def test_a_vote_that_was_never_counted_is_cast_anew_after_a_minute(seconds: float, anew: bool) -> None:
+    cast_at = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
+    progress = {"required": 1, "have": 0, "requestedAt": "2026-11-22T15:00:00Z", "validSeconds": 600,
+                "requestTimeoutSeconds": 86_400}  # fmt: skip
+    subject = waiting({"approval": progress})
+    body = vote_manifest(subject, Vote.APPROVE, BOB)
+    body["metadata"]["creationTimestamp"] = cast_at.isoformat()
+    stored = ActionApproval.model_validate(body)
+    assert has_run_out(stored, subject, cast_at + timedelta(seconds=seconds)) is anew
