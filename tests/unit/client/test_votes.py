@@ -157,7 +157,7 @@ def test_a_vote_that_has_run_out_is_cast_anew(spec: dict[str, Any], seconds: flo
     counted = [
         {"name": body["metadata"]["name"], "username": "bob", "decision": "Approve", "at": "2026-11-22T15:04:05Z"}
     ]
-    raw = proposal("scale-checkout", status={**AWAITING, "approval": progress, "approvals": counted})
+    raw = proposal("scale-checkout", status={**AWAITING, "approval": progress, "approvals": [vote]})
     raw["spec"] |= spec
     subject = ActionProposal.model_validate(raw)
     body["metadata"]["creationTimestamp"] = cast_at.isoformat()

@@ -34,7 +34,7 @@ from controller.core.view import Findings
 
 PUT: Any = {"action": "http-request", "parameters": {"method": "PUT", "url": "https://hooks.example.com/x"}}
 JOB: Any = {"action": "run-job", "parameters": {"image": "alpine"}}
-FEW = settings(max_examples=25, stateful_step_count=40, deadline=None, print_blob=True)
+FEW = settings(max_examples=15, stateful_step_count=40, deadline=None, print_blob=True)
 
 retries = st.fixed_dictionaries(
     {},

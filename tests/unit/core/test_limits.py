@@ -223,7 +223,7 @@ def most_within_an_hour(starts: Sequence[datetime]) -> int:
     return max((sum(first <= one <= first + timedelta(hours=1) for one in ordered) for first in ordered), default=0)
 
 
-@settings(max_examples=200, deadline=None, print_blob=True)
+@settings(max_examples=60, deadline=None, print_blob=True)
 @given(
     st.integers(1, 12),
     st.lists(

@@ -197,7 +197,7 @@ def shows(window: Window, now: datetime) -> bool:
     return any((at - day * 24 * 60 - start) % week < length for day in days)
 
 
-@settings(max_examples=100, deadline=None, print_blob=True)
+@settings(max_examples=30, deadline=None, print_blob=True)
 @given(near_a_change())
 def test_laws_of_windows_in_nights_when_clocks_are_set(case: tuple[Sequence[Window], datetime]) -> None:
     windows, now = case
@@ -216,7 +216,7 @@ def test_laws_of_windows_in_nights_when_clocks_are_set(case: tuple[Sequence[Wind
         assert (change.second, change.microsecond) == (0, 0)
 
 
-@settings(max_examples=50, deadline=None, print_blob=True)
+@settings(max_examples=20, deadline=None, print_blob=True)
 @given(near_a_change(), any_windows)
 def test_law_of_the_next_opening(case: tuple[Sequence[Window], datetime], others: list[Window]) -> None:
     windows, now = case
