@@ -8,6 +8,7 @@ import pytest
 from unit.cli.cli_samples import DIGEST, proposal, workflow
 
 from controller.api.approval import ActionApproval, Vote
+from controller.api.base import rfc3339
 from controller.api.common import Identity
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
@@ -154,9 +155,7 @@ def test_a_vote_that_has_run_out_is_cast_anew(spec: dict[str, Any], seconds: flo
     progress = {"required": 1, "have": 0, "requestedAt": "2026-11-22T15:00:00Z", "validSeconds": 600,
                 "requestTimeoutSeconds": 86_400}  # fmt: skip
     body = vote_manifest(waiting(), Vote.APPROVE, BOB)
-    counted = [
-        {"name": body["metadata"]["name"], "username": "bob", "decision": "Approve", "at": "2026-11-22T15:04:05Z"}
-    ]
+    vote = {"name": body["metadata"]["name"], "username": "bob", "decision": "Approve", "at": rfc3339(cast_at)}
     raw = proposal("scale-checkout", status={**AWAITING, "approval": progress, "approvals": [vote]})
     raw["spec"] |= spec
     subject = ActionProposal.model_validate(raw)
