@@ -47,11 +47,11 @@ def test_halt_claims_nothing_stops_what_runs_and_lets_it_go_on(stage: Stage) -> 
 
 
 def test_a_policy_with_fields_not_carried_out_blocks(stage: Stage) -> None:
-    name = stage.policy("limits", limits={"maxConcurrent": 1})
+    name = stage.policy("kinds", kinds={"allowed": ["apps/Deployment"]})
     try:
         stage.propose("limited", "log-message", {"message": "x"})
         blocked = stage.phase("ap", "limited", "Blocked")
-        assert blocked["blocked"] == {"policy": name, "rule": "limits"}
+        assert blocked["blocked"] == {"policy": name, "rule": "kinds"}
         ready = stage.kubectl("get", "actionpolicy", name, "-o", "jsonpath={.status.conditions[0].status}")
         assert ready == "False"
     finally:
@@ -117,8 +117,8 @@ def test_a_poisoned_object_delays_no_other_and_shows_its_fault(stage: Stage) -> 
     stage.kubectl("patch", "ap", "poisoned", *AS_OPERATOR, "--subresource=status", "--type=json", "-p",
                   '[{"op":"replace","path":"/status/digest","value":"sha256:' + "0" * 64 + '"},'
                   '{"op":"add","path":"/status/attempts","value":[{"number":1,"id":"x","operation":"not-a-uuid","owner":"nobody",'
-                  '"typeDigest":"sha256:' + "0" * 64 + '","idempotent":true,"startedAt":"2026-01-01T00:00:00Z",'
-                  '"deadline":"2026-01-01T00:00:00Z"}]}]')  # fmt: skip
+                  '"typeDigest":"sha256:' + "0" * 64 + '","idempotent":true,"startedAt":"2026-01-01T00:00:00.000Z",'
+                  '"deadline":"2026-01-01T00:00:00.000Z"}]}]')  # fmt: skip
     stage.propose("healthy", "log-message", {"message": "x"})
     assert stage.outcome("ap", "healthy")["outcome"] == "Succeeded"
     stage.patch("ap", "poisoned", {"cancelled": True})
