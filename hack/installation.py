@@ -109,7 +109,7 @@ def enforce(kubectl: Kubectl) -> None:
 
 def _stamps(kubectl: Kubectl) -> bool:
     """Whether one of each kind, tried only, gets the name of the one who made it (stamps.yaml)."""
-    probes = {
+    probes: dict[str, dict[str, Any]] = {
         "ActionPolicy": {},
         "ActionType": {"description": "d", "risk": "Low", "idempotent": True, "parameters": {"type": "object"},
                        "executor": {"builtIn": {"name": "wait", "version": 1}}},

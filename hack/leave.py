@@ -1,6 +1,5 @@
 """The scenes of the demo about leave: a second person, the kill switch, a target that changes after the approval."""
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import yaml
@@ -49,15 +48,17 @@ def kill_switch(stage: Stage) -> None:
     stage.actions(SECOND_USER, "approve", thing.name, "-n", thing.namespace, "--yes", since="you approved")
     status = stage.follow(thing, until=lambda status: status.get("phase") == "Blocked")
     stage.as_said(status["blocked"]["rule"] == "halt", "approved, and it does not start")
+    claim = {
+        "apiVersion": API.removeprefix("/apis/"), "kind": thing.kind, "metadata": {"name": thing.name},
+        "status": {"attempts": [_attempt(datetime.now(UTC))]},
+    }  # fmt: skip
     said = stage.refused(
         "operator", stage.cluster.directory / "operator.kubeconfig",
-        "-n", thing.namespace, "patch", "actionproposal", thing.name, "--subresource=status", "--type=merge",
-        "-p", json.dumps({"status": {"attempts": [_attempt(datetime.now(UTC))]}}),
-        shown=f"kubectl patch ap {thing.name} --subresource=status -p '{{\"status\": {{\"attempts\": [...",
+        "apply", "--server-side", "--subresource=status", "-n", thing.namespace, "-f", "-", text=yaml.safe_dump(claim),
     )  # fmt: skip
     stage.as_said(
         "action-operator-kill-switch" in said and "has halted actions here" in said,
-        "refused by the API server's admission, with the operator's own token: no operator can start anything",
+        "that was an attempt, written with the operator's own token: no operator can start anything",
         f"it was refused for another reason: {said}",
     )
     stage.as_said("attempts" not in _status(stage, thing) and _replicas(stage) == 8, "nothing was claimed or changed")

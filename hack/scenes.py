@@ -7,7 +7,7 @@ from hack import leave
 from hack.stage import API, SECOND_USER, USER, Json, Stage, clock
 
 Scene = Callable[[Stage], None]
-BEFORE_ATTEMPTS = ("Proposed", "Validated")
+BEFORE_ATTEMPTS = ("Proposed", "Validated", "AwaitingApproval", "Approved")
 """Transitions that come before an attempt, though the first one may be written together with them."""
 
 

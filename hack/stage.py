@@ -126,12 +126,13 @@ class Stage:
             self.narrator.text(line)
         return "\n".join(shown)
 
-    def refused(self, by: str, kubeconfig: Path, *command: str, shown: str) -> str:
-        """kubectl, expected to be refused; what the API server says."""
+    def refused(self, by: str, kubeconfig: Path, *command: str, text: str) -> str:
+        """kubectl with that text as its input, expected to be refused; what the API server says."""
+        shown = f"kubectl {shlex.join(command)}"
         self.narrator.command(shown, by=by)
         kubectl = Kubectl(self.cluster.kubectl, kubeconfig, self.cluster.directory / "kubectl-cache")
         try:
-            kubectl(*command)
+            kubectl(*command, text=text)
         except NotInstalled as refusal:
             said = str(refusal).partition(":\n")[2]
             self.narrator.text(said, style="red")
