@@ -17,6 +17,7 @@ from typing import Any
 
 import yaml
 
+from controller.core.actors import SETTLED_SECONDS
 from localcluster.controlplane import ControlPlane
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,6 +30,8 @@ HOOK_FAILURES = (503, 429)
 """What the target answers first: an answer that proves nothing, then one that proves that nothing was done."""
 READY_SECONDS = 60.0
 IN_FORCE_SECONDS = 30.0
+PROVEN_SECONDS = SETTLED_SECONDS + 1.0
+"""Names count from then on after the admission policies were made: the API server gives times in whole seconds."""
 NOT_YET = ("ServiceUnavailable", "does not fill it in")
 """What an API server says that does not know our schemas yet, or the policies that fill names in."""
 LEADS = "this process leads"
@@ -64,13 +67,17 @@ def kubectl_of(cluster: ControlPlane, user: str | None = None) -> Kubectl:
     return Kubectl(cluster.kubectl, kubeconfig, cluster.directory / "kubectl-cache")
 
 
-def install(cluster: ControlPlane, examples: Sequence[str]) -> None:
-    """CRDs, admission policies, catalogue, RBAC, and folders of examples. Raises NotInstalled."""
+def install(cluster: ControlPlane, examples: Sequence[str]) -> float:
+    """CRDs, admission policies, catalogue, RBAC, and folders of examples. Raises NotInstalled.
+
+    The monotonic time from which on the API server's word for who asks and who votes counts (`wait_until`).
+    """
     kubectl = kubectl_of(cluster)
     crds = ROOT / "crds"
     kubectl("apply", "--server-side", "-f", crds)
     kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
     enforce(kubectl)
+    proven = time.monotonic() + PROVEN_SECONDS
     rbac = ROOT / "config" / "rbac"
     kubectl(
         "apply", "--server-side",
@@ -78,6 +85,12 @@ def install(cluster: ControlPlane, examples: Sequence[str]) -> None:
     )  # fmt: skip
     for folder in examples:
         kubectl("apply", "-f", EXAMPLES / folder)
+    return proven
+
+
+def wait_until(moment: float) -> None:
+    """Returns at that monotonic time, at once if it is past."""
+    time.sleep(max(0.0, moment - time.monotonic()))
 
 
 def enforce(kubectl: Kubectl) -> None:
@@ -96,7 +109,7 @@ def enforce(kubectl: Kubectl) -> None:
 
 def _stamps(kubectl: Kubectl) -> bool:
     """Whether one of each kind, tried only, gets the name of the one who made it (stamps.yaml)."""
-    probes = {
+    probes: dict[str, dict[str, Any]] = {
         "ActionPolicy": {},
         "ActionType": {"description": "d", "risk": "Low", "idempotent": True, "parameters": {"type": "object"},
                        "executor": {"builtIn": {"name": "wait", "version": 1}}},

@@ -41,8 +41,9 @@ class Narrator:
         self.console.print()
         self.console.print(Text(f"{self._scenes}  {title}", style="bold cyan"))
 
-    def command(self, text: str) -> None:
-        self.console.print(Text(f"{_INDENT}$ {text}", style="bold"))
+    def command(self, text: str, *, by: str = "") -> None:
+        """`by`: who types it."""
+        self.console.print(Text(f"{_INDENT}{by}$ {text}", style="bold"))
 
     def text(self, text: str, style: str = "dim") -> None:
         for line in _wrapped(text, self.console.width - len(_INDENT)):

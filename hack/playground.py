@@ -12,6 +12,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 
@@ -27,16 +28,18 @@ from hack.installation import (
     install,
     is_free,
     operator_command,
+    wait_until,
     wait_until_it_leads,
 )
 from localcluster import controlplane, locks
 from localcluster.controlplane import ControlPlane
 from localcluster.errors import LocalClusterError, NotRunning
-from localcluster.kubeconfig import Access
+from localcluster.kubeconfig import Access, write_contexts
 from localcluster.layout import Layout
 
 FOLDER = ROOT / ".local" / "playground"
 NAMESPACE = "shop"
+PEOPLE = ("alice", "bob", "carol")
 CONTROL_PLANE = "control plane"
 TOKEN_SECONDS = 30 * 24 * 3600
 INTERRUPTED = 130
@@ -110,7 +113,7 @@ class Playground:
                 cluster = ControlPlane.start(self.layout.root, nodes=NODES, detach=True)
                 started.append(CONTROL_PLANE)
             status.update("installing CRDs, catalogue, RBAC, examples/shop")
-            install(cluster, [NAMESPACE])
+            proven = install(cluster, [NAMESPACE])
             self._write_tools(cluster)
             status.update("starting the operator")
             if not self.operator.is_running():
@@ -119,6 +122,8 @@ class Playground:
             if not self.hook.is_running():
                 started.append(self.hook.name)
                 self._start_hook()
+            status.update("the API server proves who asks, from a few seconds after it was told to")
+            wait_until(proven)
 
     def _start_operator(self, cluster: ControlPlane) -> None:
         since = self.operator.log.stat().st_size if self.operator.log.exists() else 0
@@ -137,9 +142,9 @@ class Playground:
         self.hook.start(command, cwd=ROOT)
 
     def _write_tools(self, cluster: ControlPlane) -> None:
-        """A kubeconfig whose namespace is the example's, and the two programs a user needs."""
-        access = Access.read(cluster.kubeconfig)
-        Access(access.server, access.authority, access.user, access.token, NAMESPACE).write(self.folder / "kubeconfig")
+        """A kubeconfig with the users as contexts, in the example's namespace, and the two programs a user needs."""
+        found = [Access.read(path) for path in (cluster.kubeconfig, *map(cluster.kubeconfig_of, PEOPLE))]
+        write_contexts(self.folder / "kubeconfig", [replace(access, namespace=NAMESPACE) for access in found])
         tools = self.folder / "bin"
         shutil.rmtree(tools, ignore_errors=True)
         tools.mkdir()
@@ -164,6 +169,15 @@ Then, for example:
   kubectl actions undo scale-checkout                  put it back
   kubectl apply -f examples/proposals/http-hook.yaml   fails twice, then works
   kubectl actions watch                                live
+
+You are the administrator. Others are there too, as contexts: alice and carol (group sre), bob (developers).
+
+  kubectl apply -f examples/policies/second-person.yaml              scaling needs a second person
+  kubectl apply -f examples/proposals/sale.yaml --context alice      ask as alice
+  kubectl actions pending --context carol                            what waits for carol
+  kubectl actions approve sale-checkout --context carol              look at it, then approve
+  kubectl actions halt --context carol                               nothing new starts
+  kubectl actions resume --context carol                             it goes on
 
   log and audit log   {_shown(self.operator.log)}, audit.jsonl
   metrics             {self._metrics()}

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from hack.stage import API, Json, Stage, Thing, clock
+from hack import leave
+from hack.stage import API, SECOND_USER, USER, Json, Stage, clock
 
 Scene = Callable[[Stage], None]
-BEFORE_ATTEMPTS = ("Proposed", "Validated")
+BEFORE_ATTEMPTS = ("Proposed", "Validated", "AwaitingApproval", "Approved")
 """Transitions that come before an attempt, though the first one may be written together with them."""
 
 
@@ -115,10 +116,13 @@ def audit_trail(stage: Stage) -> None:
     """Read the audit trail"""
     records = stage.audit()
     stage.narrator.text(
-        "From the JSON log that the operator writes to standard output. `unverified`: in this version nothing proves "
-        "yet who asked."
+        "From the JSON log that the operator writes to standard output. The actors are who the API server knew them to "
+        "be: nobody can write another's name."
     )
-    groups = [[_row(r, thing) for r in records if r["subject"] == thing.subject] for thing in stage.things]
+    subjects = dict.fromkeys(record["subject"] for record in records)
+    things = [thing.subject for thing in stage.things]
+    policies = [subject for subject in subjects if subject.startswith("ActionPolicy/")]
+    groups = [[_row(r) for r in records if r["subject"] == subject] for subject in [*things, *policies]]
     for group in groups:
         for row in group[1:]:
             row[0] = ""
@@ -136,9 +140,20 @@ def audit_trail(stage: Stage) -> None:
         len({record["id"] for record in records}) == len(records) > shown,
         f"{len(records)} records: the {shown} above, which match the objects' histories, and those of workflow steps",
     )
+    actors = {(r["data"]["reason"], r["data"]["actor"]) for r in records}
+    people = {(reason, actor) for reason, actor in actors if actor in (USER, SECOND_USER)}
+    stage.as_said(
+        people == {("Proposed", USER), ("Approved", SECOND_USER), ("KillSwitch", SECOND_USER)}
+        and not any("unverified" in actor for _, actor in actors),
+        f"{USER} asked for all of it; {SECOND_USER} approved, halted and resumed",
+        f"who did what: {sorted(actors)}",
+    )
 
 
-SCENES: tuple[Scene, ...] = (scale, flaky_hook, node_maintenance, refused, observed, audit_trail)
+SCENES: tuple[Scene, ...] = (
+    scale, flaky_hook, node_maintenance, leave.second_person, leave.kill_switch, leave.drift, refused, observed,
+    audit_trail,
+)  # fmt: skip
 
 
 def _replicas(stage: Stage) -> str:
@@ -155,10 +170,10 @@ def _took(status: Json) -> str:
     return f"{(ended - begun).total_seconds():.1f} s"
 
 
-def _row(record: Json, thing: Thing) -> list[str]:
-    data = record["data"]
+def _row(record: Json) -> list[str]:
+    data, subject = record["data"], record["subject"]
     attempt = data.get("attempt")
     told = ""
     if attempt and data["reason"] not in BEFORE_ATTEMPTS:
         told = f"{attempt['number']}" + (f" {attempt['result']}" if attempt.get("result") else "")
-    return [f"{thing.namespace}/{thing.name}", clock(record["time"]), data["reason"], data["actor"], told]
+    return [subject.partition("/")[2], clock(record["time"]), data["reason"], data["actor"], told]

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import dropwhile
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,14 @@ from hack.installation import (
     HOOK_PORT,
     NODES,
     ROOT,
+    Kubectl,
+    NotInstalled,
     end_of,
     install,
     is_free,
     kubectl_of,
     operator_command,
+    wait_until,
     wait_until_it_leads,
 )
 from hack.narration import Live, Narrator
@@ -37,10 +42,13 @@ Json = dict[str, Any]
 API = "/apis/actionoperator.dev/v1alpha1"
 USER = "alice"
 """Who proposes: a member of group sre, with no rights but those of examples/shop/5-people.yaml."""
+SECOND_USER = "carol"
+"""Who approves and halts: of the same group, and on call."""
 PLURALS = {"ActionProposal": "actionproposals", "ActionWorkflow": "actionworkflows"}
 STYLES = {
     "Completed": "green", "RetryScheduled": "yellow", "ValidationFailed": "red", "Failed": "red",
-    "OutcomeUnknown": "red", "Observed": "blue",
+    "OutcomeUnknown": "red", "Observed": "blue", "AwaitingApproval": "yellow", "ApprovalVoided": "yellow",
+    "Approved": "green", "Blocked": "yellow",
 }  # fmt: skip
 
 
@@ -75,6 +83,8 @@ class Stage:
     hook: HookTarget
     narrator: Narrator
     things: list[Thing] = field(default_factory=list)
+    _told: dict[Thing, int] = field(default_factory=dict)
+    """How much of the history of each was shown."""
 
     # -- what a user does ----------------------------------------------------------------------------------------
 
@@ -82,43 +92,87 @@ class Stage:
         """Applies a file of examples/ as the user, and says in a line or two what it asks for."""
         text = (EXAMPLES / example).read_text()
         manifest = yaml.safe_load(text)
-        self.narrator.command(f"kubectl apply -f examples/{example}")
+        self.narrator.command(f"kubectl apply -f examples/{example}", by=USER)
         self.narrator.text(_asked(manifest["spec"]))
         kubectl_of(self.cluster, USER)("apply", "-f", "-", text=self._at_our_port(text))
         return self._took(Thing(manifest["kind"], manifest["metadata"]["namespace"], manifest["metadata"]["name"]))
 
     def undo(self, thing: Thing) -> Thing:
         """`kubectl actions undo` as the user."""
-        command = ["undo", thing.name, "-n", thing.namespace]
-        self.narrator.command(f"kubectl actions {' '.join(command)}")
+        self.actions(USER, "undo", thing.name, "-n", thing.namespace)
+        return self._took(Thing(thing.kind, thing.namespace, f"{thing.name}-undo"))
+
+    def declare(self, example: str, user: str) -> Json:
+        """Applies a policy of examples/, and waits until the operator has read it; its spec."""
+        self.narrator.command(f"kubectl apply -f examples/{example}", by=user)
+        manifest: Json = yaml.safe_load((EXAMPLES / example).read_text())
+        kubectl = kubectl_of(self.cluster, user)
+        kubectl("apply", "-f", EXAMPLES / example)
+        kubectl("wait", "--for=condition=Ready", "--timeout=30s", f"actionpolicy/{manifest['metadata']['name']}")
+        return dict(manifest["spec"])
+
+    def actions(self, user: str, *command: str, expected: int = 0, since: str = "") -> str:
+        """`kubectl actions ...` as that user; what it says, shown from the line on that begins with `since`."""
+        self.narrator.command(f"kubectl actions {shlex.join(command)}", by=user)
         done = subprocess.run(
-            [sys.executable, "-m", "controller.cli.main", "--kubeconfig", self.cluster.kubeconfig_of(USER), *command],
+            [sys.executable, "-m", "controller.cli.main", "--kubeconfig", self.cluster.kubeconfig_of(user), *command],
             capture_output=True, text=True, check=False, timeout=60, cwd=ROOT,
         )  # fmt: skip
-        self.as_said(done.returncode == 0, "", f"kubectl actions undo failed: {done.stderr.strip()}")
-        self.narrator.text(done.stdout.strip())
-        return self._took(Thing(thing.kind, thing.namespace, f"{thing.name}-undo"))
+        said = "\n".join(text.strip() for text in (done.stdout, done.stderr) if text.strip())
+        self.as_said(done.returncode == expected, "", f"kubectl actions {shlex.join(command)}: {said}")
+        shown = list(dropwhile(lambda line: not line.startswith(since), said.splitlines()))
+        self.as_said(bool(shown), "", f"kubectl actions {shlex.join(command)}: no line begins with {since!r}: {said}")
+        for line in shown:
+            self.narrator.text(line)
+        return "\n".join(shown)
+
+    def refused(self, by: str, kubeconfig: Path, *command: str, text: str) -> str:
+        """kubectl with that text as its input, expected to be refused; what the API server says."""
+        shown = f"kubectl {shlex.join(command)}"
+        self.narrator.command(shown, by=by)
+        kubectl = Kubectl(self.cluster.kubectl, kubeconfig, self.cluster.directory / "kubectl-cache")
+        try:
+            kubectl(*command, text=text)
+        except NotInstalled as refusal:
+            said = str(refusal).partition(":\n")[2]
+            self.narrator.text(said, style="red")
+            return said
+        raise NotAsSaid(f"{shown}: was not refused")
 
     # -- what a user sees ----------------------------------------------------------------------------------------
 
-    def follow(self, thing: Thing, *, seconds: float = 40.0, meanwhile: Callable[[Json], None] | None = None) -> Json:
-        """Prints the transitions as they come and, live, where it stands; the status once there is an outcome."""
-        shown, status = 0, Json()
+    def follow(
+        self,
+        thing: Thing,
+        *,
+        until: Callable[[Json], bool] | None = None,
+        seconds: float = 40.0,
+        meanwhile: Callable[[Json], None] | None = None,
+    ) -> Json:
+        """Prints the transitions as they come and, live, where it stands; the status once there is an outcome.
+
+        With `until` the status once that is true of it; to go on from there, follow it again.
+        """
+        status = Json()
         deadline = time.monotonic() + seconds
         with self.narrator.live("applied") as live:
             while time.monotonic() < deadline:
                 status = self.get(thing.path, user=USER).get("status") or {}
                 for entry in status.get("history", ()):
-                    if entry["n"] > shown:
-                        shown = entry["n"]
+                    if entry["n"] > self._told.get(thing, 0):
+                        self._told[thing] = entry["n"]
                         self._tell(entry)
                 if meanwhile:
                     meanwhile(status)
+                if until and until(status):
+                    return status
                 if status.get("outcome"):
+                    self.as_said(not until, "", f"{thing.subject} ended too early:\n{yaml.safe_dump(status)}")
                     return status
                 live(standing(status, datetime.now(UTC)))
                 time.sleep(0.05)
-        raise NotAsSaid(f"{thing.subject}: no outcome within {seconds:g} s:\n{yaml.safe_dump(status)}")
+        what = "not as expected" if until else "no outcome"
+        raise NotAsSaid(f"{thing.subject}: {what} within {seconds:g} s:\n{yaml.safe_dump(status)}")
 
     def get(self, path: str, *, user: str = "admin") -> Json:
         """The object at a path of the API."""
@@ -187,13 +241,15 @@ def stage(folder: Path, narrator: Narrator) -> Iterator[Stage]:
             f"control plane  Kubernetes {version} as local processes, {NODES} played nodes: ready in {seconds:.1f} s"
         )
         with narrator.live("installing CRDs, catalogue, RBAC, examples") as live:
-            install(cluster, ["shop", "staging/1-namespace.yaml"])
+            proven = install(cluster, ["shop", "staging/1-namespace.yaml"])
             live("starting the operator")
             stack.enter_context(_operator(cluster, folder))
             hook = stack.enter_context(hook_target(HOOK_PORT if is_free(HOOK_PORT) else 0))
             hook.first_answers = HOOK_FAILURES
             ready = Stage(cluster, folder, hook, narrator)
             _wait_until_checkout_is_ready(ready, live)
+            live("the API server proves who asks, from a few seconds after it was told to")
+            wait_until(proven)
         kinds = ready.get("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")["items"]
         types = ready.get(f"{API}/actiontypes")["items"]
         narrator.text(f"installed      {len(kinds)} kinds, {len(types)} action types, RBAC, namespaces shop, staging")

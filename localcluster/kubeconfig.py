@@ -2,6 +2,7 @@
 
 import base64
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,35 +28,7 @@ class Access:
 
     def write(self, path: Path) -> Path:
         """Write the kubeconfig, readable by its owner only, in one step."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        document = {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [
-                {
-                    "name": "local",
-                    "cluster": {
-                        "server": self.server,
-                        "certificate-authority-data": base64.b64encode(self.authority).decode(),
-                    },
-                }
-            ],
-            "users": [{"name": self.user, "user": {"token": self.token}}],
-            "contexts": [
-                {
-                    "name": "local",
-                    "context": {
-                        "cluster": "local", "user": self.user, "namespace": self.namespace,
-                    },
-                }
-            ],
-            "current-context": "local",
-        }  # fmt: skip
-        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-        unfinished.touch(mode=0o600)
-        unfinished.write_text(yaml.safe_dump(document, sort_keys=False))
-        unfinished.replace(path)
-        return path
+        return _write(path, {"local": self})
 
     @classmethod
     def read(cls, path: Path) -> "Access":
@@ -86,6 +59,43 @@ class Access:
         if port is None:
             raise LocalClusterError(f"{self.server}: no port in the server's address")
         return Api(port, self.authority.decode(), self.token)
+
+
+def write_contexts(path: Path, users: Sequence[Access]) -> Path:
+    """Write one kubeconfig with a context for each user, by the user's name; the first is the current one."""
+    return _write(path, {access.user: access for access in users})
+
+
+def _write(path: Path, contexts: Mapping[str, Access]) -> Path:
+    first = next(iter(contexts))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    document = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": "local",
+                "cluster": {
+                    "server": contexts[first].server,
+                    "certificate-authority-data": base64.b64encode(contexts[first].authority).decode(),
+                },
+            }
+        ],
+        "users": [{"name": access.user, "user": {"token": access.token}} for access in contexts.values()],
+        "contexts": [
+            {
+                "name": name,
+                "context": {"cluster": "local", "user": access.user, "namespace": access.namespace},
+            }
+            for name, access in contexts.items()
+        ],
+        "current-context": first,
+    }
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(yaml.safe_dump(document, sort_keys=False))
+    unfinished.replace(path)
+    return path
 
 
 def for_service_account(

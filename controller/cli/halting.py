@@ -19,9 +19,9 @@ from controller.client.switches import (
     HALT_NAME,
     REASON,
     Policies,
-    delete,
     halts,
     is_a_halt,
+    lift,
     policy_manifest,
     policy_name,
     read_policies,
@@ -78,7 +78,7 @@ async def resume_halt(run: Run, name: str | None, *, every: bool, yes: bool) -> 
     if chosen and name is None and not every:
         confirm(run, f"End the halt of {match_words(chosen[0].spec.match)}{_by(chosen[0], run.now())}?", yes=yes)
     for policy in chosen:
-        await delete(run.api, policy)
+        await lift(run.api, policy, (await run.client.identity()).username)
         _say(run, f"apol/{policy.metadata.name} is gone: it halted {match_words(policy.spec.match)}")
     gone = {policy.metadata.uid for policy in chosen}
     left = [policy for policy in halts(policies.readable) if policy.metadata.uid not in gone]

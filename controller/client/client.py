@@ -276,7 +276,7 @@ class ActionClient:
 
     async def end_halt(self, name: str) -> ActionPolicy:
         """Takes back a halt that was made by `halt`. Raises NotFound, ValueError for any other policy."""
-        return await end_halt(self.api, name)
+        return await end_halt(self.api, name, (await self.identity()).username)
 
     async def identity(self) -> Identity:
         """Who we are to the API server. Raises PermanentFailure where it does not tell."""

@@ -16,7 +16,7 @@ from controller.api.names import Mode
 from controller.api.policy import ActionPolicy
 from controller.client.scope import Scope
 from controller.core.digest import canonical
-from controller.core.errors import Conflict, NotFound
+from controller.core.errors import Conflict, NotFound, RightMissing
 from controller.core.ports import Json
 from controller.kube.api import Api
 from controller.kube.resources import POLICIES
@@ -91,7 +91,7 @@ async def halt(api: Api, scope: Scope, *, reason: str, username: str) -> Halted:
     return Halted(await _create(api, body), before=False)
 
 
-async def end_halt(api: Api, name: str) -> ActionPolicy:
+async def end_halt(api: Api, name: str, username: str) -> ActionPolicy:
     """Deletes a halt that `halt` made. Raises NotFound; ValueError for any other policy."""
     raw = await api.get(POLICIES, name)
     policy = ActionPolicy.model_validate(raw)
@@ -100,8 +100,17 @@ async def end_halt(api: Api, name: str) -> ActionPolicy:
             f"ActionPolicy {name} is not a halt of `kubectl actions halt`; change it where it is kept, or with: "
             f"kubectl edit apol {name}"
         )
-    await delete(api, policy)
+    await lift(api, policy, username)
     return policy
+
+
+async def lift(api: Api, policy: ActionPolicy, username: str) -> None:
+    """Takes the halt back, then deletes its policy: a deletion leaves no name of who did it, a change does."""
+    about = policy.metadata
+    change = {"metadata": {"uid": about.uid, "annotations": {CHANGED_BY: username}}, "spec": {"halt": False}}
+    with contextlib.suppress(NotFound, Conflict, RightMissing):  # who may only delete does that
+        await write_again(partial(api.patch, POLICIES, about.name, change), tries=_TRIES, seconds=_SECONDS)
+    await delete(api, policy)
 
 
 async def delete(api: Api, policy: ActionPolicy) -> None:

@@ -18,7 +18,10 @@ from controller.core.ports import Json
 logger = logging.getLogger(__name__)
 
 SOURCE = "/actionoperator.dev/operator"
-_BEFORE_ATTEMPTS = frozenset({Transition.PROPOSED, Transition.VALIDATED})
+_BEFORE_ATTEMPTS = frozenset(
+    {Transition.PROPOSED, Transition.VALIDATED, Transition.AWAITING_APPROVAL, Transition.APPROVED}
+)
+"""Transitions that come before an attempt, though the first one may be claimed by the write that tells of them."""
 
 
 class AuditLog:

@@ -32,6 +32,8 @@ class Declarations:
         """uid and resource version of each declaration, by kind and name: an older one never replaces a newer."""
         self.unreadable: dict[str, str] = {}
         """Policies that cannot be read, and why."""
+        self.gone: dict[str, ActionPolicy] = {}
+        """Deleted policies as they were last, until somebody has told of it."""
         self._enforcement = NOT_LOOKED
 
     @property
@@ -125,7 +127,10 @@ class Declarations:
     def remove_policy(self, name: str) -> bool:
         self._forget("ActionPolicy", name)
         self.unreadable.pop(name, None)
-        return self._policies.pop(name, None) is not None
+        policy = self._policies.pop(name, None)
+        if policy:
+            self.gone[name] = policy
+        return policy is not None
 
     def remove_namespace(self, name: str) -> bool:
         self._forget("Namespace", name)

@@ -64,10 +64,9 @@ class DeclaredReconciler:
     async def _policy(self, key: Key) -> None:
         policy = self._declarations.policies.get(key.name)
         before = self._seen.pop(key.name, None)
+        last = self._declarations.gone.pop(key.name, None)
         if policy is None:
-            if before and before.spec.halt:
-                message = f"policy {key.name} was deleted: it halts no longer"
-                self._tell(before, Transition.KILL_SWITCH, message, UNKNOWN)
+            self._tell_deleted(before, last or before)
             return
         self._seen[key.name] = policy
         self._tell_changes(before, policy)
@@ -80,6 +79,16 @@ class DeclaredReconciler:
         if stored is not None:
             self._declarations.put_policy(stored)  # its status is written by limits too, and they need its version
 
+    def _tell_deleted(self, before: ActionPolicy | None, last: ActionPolicy | None) -> None:
+        """`last`: as it was when it was deleted. Only a change names who made it, a deletion does not."""
+        if before is None or last is None or not before.spec.halt:
+            return
+        if last.metadata.uid == before.metadata.uid and not last.spec.halt:
+            self._tell_changes(before, last)
+            return
+        message = f"policy {before.metadata.name} was deleted: it halts no longer"
+        self._tell(before, Transition.KILL_SWITCH, message, UNKNOWN, version=f"{before.metadata.generation}.deleted")
+
     def _tell_changes(self, before: ActionPolicy | None, policy: ActionPolicy) -> None:
         name, who = policy.metadata.name, changer(policy.metadata, self._declarations.enforcement)
         if bool(policy.spec.halt) != bool(before and before.spec.halt):
@@ -89,7 +98,7 @@ class DeclaredReconciler:
             told = f"policy {name}: mode is {policy.spec.mode or 'not set'}, was {before.spec.mode or 'not set'}"
             self._tell(policy, Transition.MODE_CHANGE, told, who)
 
-    def _tell(self, policy: ActionPolicy, reason: Transition, message: str, actor: str) -> None:
+    def _tell(self, policy: ActionPolicy, reason: Transition, message: str, actor: str, *, version: str = "") -> None:
         now, metadata, info = self._clock(), policy.metadata, ActionPolicy.INFO
         message = f"{message}, by {actor}"
         logger.warning("%s", message)
@@ -98,7 +107,7 @@ class DeclaredReconciler:
             EventRecord(subject, None, reason.value, reason.value, metadata.generation, now, message, warning=True)
         )
         raw = {"kind": info.kind, "metadata": {"name": metadata.name, "uid": metadata.uid}}
-        suffix = f"{metadata.generation}.{reason.value}"
+        suffix = f"{version or metadata.generation}.{reason.value}"
         data = {"reason": reason.value, "actor": actor, "message": message}
         self._audit.write(record(raw, suffix, reason.value, now, data))
 

@@ -1,4 +1,4 @@
-"""The tour of README.md, "A first proposal by hand", typed as it stands there into a playground of its own."""
+"""The commands of README.md, typed as they stand there into a playground of its own: the tour, then who may do what."""
 
 import os
 import re
@@ -13,15 +13,26 @@ import pytest
 from localcluster.locks import locked
 
 ROOT = Path(__file__).parents[2]
+TOUR, LEAVE = "A first proposal by hand", "Who may do what"
+PROPOSAL = """\
+apiVersion: actionoperator.dev/v1alpha1
+kind: ActionProposal
+metadata: {name: NAME}
+spec:
+  action: ACTION
+  parameters: {kind: Deployment, name: checkout, PARAMETERS}
+  reason: try who may do what
+  serviceAccountName: RUNNER
+"""
 
 
-def commands() -> list[str]:
-    """The commands of the section, in order, without those that start and stop the playground."""
-    section = re.search(r"\n## A first proposal by hand\n(.*?)\n## ", (ROOT / "README.md").read_text(), re.DOTALL)
+def commands(heading: str) -> list[str]:
+    """The commands of a section, in order, without those that start and stop the playground."""
+    section = re.search(rf"\n## {heading}\n(.*?)\n## ", (ROOT / "README.md").read_text(), re.DOTALL)
     assert section
     lines = "".join(re.findall(r"```console\n(.*?)```", section[1], re.DOTALL)).splitlines()
-    typed = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    return [command for command in typed if not command.startswith(("make ", "export "))]
+    shown = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    return [command for command in shown if not command.startswith(("make ", "export "))]
 
 
 def playground(*arguments: str) -> str:
@@ -56,17 +67,62 @@ def running(folder: Path) -> Iterator[dict[str, str]]:
     assert playground("down", "--dir", str(folder)) == "nothing is running\n"
 
 
-def test_every_command_of_the_tour_works(shell: dict[str, str]) -> None:
-    typed = commands()
-    assert len(typed) >= 15
+def run(shell: dict[str, str], command: str, text: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, env=shell, input=text,
+        capture_output=True, text=True, check=False, timeout=150,
+    )  # fmt: skip
+
+
+def typed(shell: dict[str, str], heading: str) -> dict[str, str]:
+    """What each command of the section says. Every one must end well."""
     said: dict[str, str] = {}
-    for command in typed:
-        done = subprocess.run(
-            ["bash", "-c", command], cwd=ROOT, env=shell, capture_output=True, text=True, check=False, timeout=150
-        )
+    for command in commands(heading):
+        done = run(shell, command)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         said[command] = done.stdout
+    return said
+
+
+def test_every_command_of_the_readme_works(shell: dict[str, str]) -> None:
+    typed(shell, LEAVE)
+    bob_may_scale_and_no_more(shell)
+    tour(shell)
+
+
+def tour(shell: dict[str, str]) -> None:
+    said = typed(shell, TOUR)
+    assert len(said) >= 20
     assert "exit code 10" in said['kubectl actions wait scale-everything --timeout 30s || echo "exit code $?"']
     assert "Succeeded" in said["kubectl actions watch drain-checkout"]
     assert "spec.replicas  2 -> 6" in said["kubectl actions describe scale-checkout"]
+    own = said['kubectl actions approve sale-checkout --yes --context alice || echo "exit code $?"']
+    assert own.endswith("exit code 16\n")
+    assert "ap/sale-checkout" in said["kubectl actions pending --context carol"]
+    assert "has all approvals it needs" in said["kubectl actions approve sale-checkout --yes --context carol"]
     assert "Cancelled" in said["kubectl actions list"]
+
+
+def bob_may_scale_and_no_more(shell: dict[str, str]) -> None:
+    """The commands grant what the text says, to the group of bob, and no more."""
+
+    def propose(name: str, action: str, parameters: str, runner: str) -> "subprocess.CompletedProcess[str]":
+        words = {"NAME": name, "ACTION": action, "PARAMETERS": parameters, "RUNNER": runner}
+        text = PROPOSAL
+        for word, value in words.items():
+            text = text.replace(word, value)
+        return run(shell, "kubectl --context bob create -f -", text)
+
+    asked = [command for command in commands(LEAVE) if "auth can-i" in command]
+    answers = [run(shell, command).stdout.strip() for command in asked]
+    assert answers == ["yes"] * 4 + ["no"] * 2
+    assert propose("by-bob", "scale-workload", "replicas: 3", "scaler").returncode == 0
+    done = run(shell, "kubectl --context bob wait --for=condition=Succeeded ap/by-bob --timeout=60s")
+    assert done.returncode == 0, run(shell, "kubectl actions describe by-bob").stdout
+    assert run(shell, "kubectl actions undo by-bob --wait").returncode == 0
+    restart = propose("restarts", "restart-rollout", "", "scaler")
+    assert "may not propose" in restart.stderr, restart.stderr
+    other = propose("as-another", "scale-workload", "replicas: 4", "action-runner")
+    assert "may not use" in other.stderr, other.stderr
+    assert run(shell, "kubectl --context bob create -f examples/policies/halt.yaml").returncode != 0
+    assert run(shell, "kubectl actions approve by-bob --yes --context bob").returncode != 0

@@ -51,6 +51,22 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert anchor in slugs, f"{page}: {target}"
 
 
+def test_every_attack_names_tests_that_there_are() -> None:
+    page = DOCS / "security.md"
+    tables = re.findall(r"^## Attacks.*?\n\| --- .*?\n(.*?)\n\n", page.read_text(), re.MULTILINE | re.DOTALL)
+    rows = [line for table in tables for line in table.splitlines()]
+    assert len(tables) == 2
+    assert len(rows) > 50
+    for row in rows:
+        attack, _, cell = row.strip("| ").split(" | ")
+        links = re.findall(r"\[([^]]+)\]\((\.\./tests/[^)]+\.py)\)", cell)
+        assert links, f"{attack}: no test"
+        for told, path in links:
+            file = (page.parent / path).resolve()
+            there = set(re.findall(r"^(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE)) | {file.name}
+            assert set(told.split(", ")) <= there, f"{attack}: {told} is not in {path}"
+
+
 @pytest.mark.parametrize(
     ("words", "pages"),
     [
