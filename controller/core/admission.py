@@ -19,7 +19,7 @@ SHIPPED: dict[str, dict[str, str]] = {
         "action-operator-approver": "sha256:5f469887a9adf3fe56a2960bc3dc61500796cf386241955deef3009f15a9fbf9",
         "action-operator-attempts": "sha256:ee886220267db2afcb614b7caf8ccc89220565c2c3f35eacf5c0c612aace170d",
         "action-operator-changers": "sha256:7820a87b79a0f26298a375e92944bcfa71717d19d63378ed45eb33accc47c680",
-        "action-operator-kill-switch": "sha256:50158d888cd8e0e051fb07b01b0cbd1981c29753ef4fd7d00f8a79a7db288e8e",
+        "action-operator-kill-switch": "sha256:55deb16e20e82ec0216bdecd4327d5c5b7de8bb6b1a752f7ab73b0728f2380fc",
         "action-operator-propose": "sha256:b3bf14ff25656771017f4a15a9e692b541667fe80bec1ced7b9ab9d9af31ca38",
         "action-operator-requester": "sha256:09e0659944c9853c22666cdc30631233e28c0f17d1c1bb4ec22e53c21d9d6759",
         "action-operator-status": "sha256:bf098bdff5ce0e93757435695e843e3e8feacc2ee6563d1a275727cb2088344b",
