@@ -17,7 +17,7 @@ SHIPPED: dict[str, dict[str, str]] = {
         "action-operator-actors": "sha256:6d591a3404aa0358175adb5d7d65db3f31a044fe80b7b910a9953c8284e96ef2",
         "action-operator-approve": "sha256:970104d43cf85d2ec36bc7ecceb530795686d4486dd04fdbcca3b8171ec9c517",
         "action-operator-approver": "sha256:5f469887a9adf3fe56a2960bc3dc61500796cf386241955deef3009f15a9fbf9",
-        "action-operator-attempts": "sha256:ee886220267db2afcb614b7caf8ccc89220565c2c3f35eacf5c0c612aace170d",
+        "action-operator-attempts": "sha256:97a6b2df4ce30cba7359894c40c01ab9bcbb38512780b3467bebdac92e530068",
         "action-operator-changers": "sha256:7820a87b79a0f26298a375e92944bcfa71717d19d63378ed45eb33accc47c680",
         "action-operator-kill-switch": "sha256:55deb16e20e82ec0216bdecd4327d5c5b7de8bb6b1a752f7ab73b0728f2380fc",
         "action-operator-propose": "sha256:b3bf14ff25656771017f4a15a9e692b541667fe80bec1ced7b9ab9d9af31ca38",

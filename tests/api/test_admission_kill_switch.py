@@ -12,7 +12,8 @@ from api_server import Answer
 from guarded import ADMIN, ALICE, THE_OPERATOR, Guarded, Manifest, proposal
 
 DIGEST = "sha256:" + "0" * 64
-NOW, LATER = "2026-11-22T15:04:05.123Z", "2026-11-22T15:05:00Z"
+NOW, SAME = "2026-11-22T15:04:05.123Z", "2026-11-22T16:04:05.123000+01:00"
+LATER = "2026-11-22T15:05:00Z"
 HALT = {"halt": True}
 HALTED = "has halted actions here (spec.halt)"
 
@@ -185,6 +186,10 @@ WRITES = [
     Write("history and phase of one that waits", (), {"phase": "Blocked", "history": HISTORY}),
     Write("history of one that ran", (attempt(1, "NotDone"),), {"history": HISTORY}),
     Write("an end without an attempt", (), {"outcome": "Cancelled"}),
+    Write("times in another form", (attempt(1, "NotDone"), attempt(2)), {
+        "attempts": [attempt(1, "NotDone", finishedAt=SAME), attempt(2, startedAt=SAME, owner="another")]}),
+    Write("what a newer operator noted dropped", (attempt(1, "NotDone", message="m", doneAt=NOW),),
+          {"attempts": [attempt(1, "NotDone")]}),
     Write("the oldest one dropped", (attempt(1, "NotDone"), attempt(2)), {"attempts": [attempt(2)]}),
 ]  # fmt: skip
 
