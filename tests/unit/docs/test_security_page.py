@@ -1,4 +1,4 @@
-"""docs/security.md: every attack has a test that is there, and every admission policy that stops one is a shipped one."""
+"""docs/security.md: every attack has a test that is there, and what stops it is among the shipped policies."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,8 @@ from controller.core.admission import SHIPPED
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGE = (DOCS / "security.md").read_text()
-ATTACKS = re.findall(r"^\| (.+) \| (.+) \| \[(test_[a-z0-9_, ]+)\]\((.+)\) \|$", PAGE.partition("## Attacks")[2], re.M)
+ROW = re.compile(r"^\| (.+) \| (.+) \| \[(test_[a-z0-9_, ]+)\]\((.+)\) \|$", re.MULTILINE)
+ATTACKS = ROW.findall(PAGE.partition("## Attacks")[2])
 POLICIES = {name.removeprefix("action-operator-") for names in SHIPPED.values() for name in names}
 
 
