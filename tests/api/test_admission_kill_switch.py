@@ -220,6 +220,7 @@ REACHES = [
     Reach("risk", {"risks": ["High", "Critical"]}, {"status": {"risk": "High"}}, {"status": {"risk": "Medium"}}),
     Reach("risk that is not known", {"risks": ["Critical"]}, PLAIN, {"status": {"risk": "Low"}}),
     Reach("requester", {"requesters": ["alice"]}, PLAIN, {"who": ADMIN}),
+    Reach("requester that is not known", {"requesters": ["bob"]}, {"who": THE_OPERATOR}, PLAIN),
     Reach("all of them", {"actions": ["scale-workload"], "risks": ["High"], "requesters": ["alice"]},
           {"status": {"risk": "High"}}, {"status": {"risk": "Low"}}),
 ]  # fmt: skip
