@@ -9,7 +9,7 @@ from controller.api.proposal import ActionProposal, Attempt, ProposalStatus
 from controller.api.workflow import ActionWorkflow
 from controller.core.attempt_report import Effect, Stop
 from controller.core.decision import Act, Decision, Gather
-from controller.core.errors import RightMissing
+from controller.core.errors import PermanentFailure
 from controller.core.lifecycle import UNKNOWN_ACTOR
 from controller.core.limits import Line
 from controller.core.operation import operation_time
@@ -195,7 +195,7 @@ class ProposalReconciler:
             self._unstarted.setdefault(owner, set()).add(claimed)  # also if the answer is lost and it lands later
         try:
             stored = await self._recorder.write(PROPOSALS, raw, old, decision.status, self._targets.get(owner))
-        except RightMissing as error:
+        except PermanentFailure as error:
             if claimed is None:
                 raise
             self._usage.not_claimed(owner.uid)

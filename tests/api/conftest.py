@@ -9,6 +9,7 @@ from api_server import ApiServer
 from guarded import Guarded, guarded
 from harness.installed import install_crds
 
+from hack.installation import enforce, kubectl_of
 from localcluster.controlplane import ControlPlane
 
 
@@ -17,6 +18,15 @@ def schema_only(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPla
     """An API server of its own with our CRDs and none of our admission policies, for tests of the schema alone."""
     with ControlPlane.start(tmp_path_factory.mktemp("schema") / "cluster", api_only=True, audit=False) as plane:
         install_crds(plane)
+        yield plane
+
+
+@pytest.fixture(scope="session")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
+    """An API server of its own with our admission policies in force, for tests that change what is cluster-wide."""
+    with ControlPlane.start(tmp_path_factory.mktemp("alone") / "cluster", api_only=True, audit=False) as plane:
+        install_crds(plane)
+        enforce(kubectl_of(plane))
         yield plane
 
 

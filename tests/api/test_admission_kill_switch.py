@@ -12,7 +12,8 @@ from api_server import Answer
 from guarded import ADMIN, ALICE, THE_OPERATOR, Guarded, Manifest, proposal
 
 DIGEST = "sha256:" + "0" * 64
-NOW, LATER = "2026-11-22T15:04:05.123Z", "2026-11-22T15:05:00Z"
+NOW, SAME = "2026-11-22T15:04:05.123Z", "2026-11-22T16:04:05.123000+01:00"
+LATER = "2026-11-22T15:05:00Z"
 HALT = {"halt": True}
 HALTED = "has halted actions here (spec.halt)"
 
@@ -83,6 +84,8 @@ STOPS = [
     Stop("freeze", {"mode": "Execute", "freezes": [FREEZE]},
          "freezes actions here until 2026-11-22T15:04:05.124Z: holidays"),
     Stop("one freeze of several", {"freezes": [FREEZE | BEFORE, FREEZE | {"start": NOW}]}, "freezes actions here"),
+    Stop("freeze for a reason of two lines", {"freezes": [FREEZE | {"reason": "a\nb"}]},
+         "freezes actions here until 2026-11-22T15:04:05.124Z: a b"),
 ]  # fmt: skip
 each_stop = pytest.mark.parametrize("stop", STOPS, ids=lambda stop: stop.name)
 
@@ -183,6 +186,10 @@ WRITES = [
     Write("history and phase of one that waits", (), {"phase": "Blocked", "history": HISTORY}),
     Write("history of one that ran", (attempt(1, "NotDone"),), {"history": HISTORY}),
     Write("an end without an attempt", (), {"outcome": "Cancelled"}),
+    Write("times in another form", (attempt(1, "NotDone"), attempt(2)), {
+        "attempts": [attempt(1, "NotDone", finishedAt=SAME), attempt(2, startedAt=SAME, owner="another")]}),
+    Write("what a newer operator noted dropped", (attempt(1, "NotDone", message="m", doneAt=NOW),),
+          {"attempts": [attempt(1, "NotDone")]}),
     Write("the oldest one dropped", (attempt(1, "NotDone"), attempt(2)), {"attempts": [attempt(2)]}),
 ]  # fmt: skip
 
@@ -213,6 +220,7 @@ REACHES = [
     Reach("risk", {"risks": ["High", "Critical"]}, {"status": {"risk": "High"}}, {"status": {"risk": "Medium"}}),
     Reach("risk that is not known", {"risks": ["Critical"]}, PLAIN, {"status": {"risk": "Low"}}),
     Reach("requester", {"requesters": ["alice"]}, PLAIN, {"who": ADMIN}),
+    Reach("requester that is not known", {"requesters": ["bob"]}, {"who": THE_OPERATOR}, PLAIN),
     Reach("all of them", {"actions": ["scale-workload"], "risks": ["High"], "requesters": ["alice"]},
           {"status": {"risk": "High"}}, {"status": {"risk": "Low"}}),
 ]  # fmt: skip
@@ -271,3 +279,18 @@ def test_a_policy_that_executes_or_has_no_opinion_stops_nothing(guard: Guarded) 
     finally:
         for body in kept:
             guard.forget(body)
+
+
+def test_a_claim_that_cannot_be_judged_is_refused(guard: Guarded) -> None:
+    """A time that the schema takes and no rule can compare; who is not covered by that policy is not concerned."""
+    mine, others = guard.stored(ALICE, proposal()), guard.stored(ADMIN, proposal())
+    beyond = {"start": "9999-12-31T23:59:59-14:59", "end": "9999-12-31T23:59:59.5-14:59", "reason": "beyond all times"}
+    body = guard.policy(match={"namespaces": [guard.namespace], "requesters": [ALICE]}, freezes=[beyond])
+    try:
+        _until(lambda: "resulted in error" in writes(guard, mine, attempt(1)).says)
+        answer = writes(guard, others, attempt(1))
+        assert answer.accepted, answer.says
+        running = guard.write_status(THE_OPERATOR, mine, {"phase": "Pending"})
+        assert running.accepted, running.says
+    finally:
+        guard.forget(body)
