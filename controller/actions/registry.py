@@ -16,7 +16,7 @@ from controller.actions.restart_rollout import RestartRollout
 from controller.actions.run_job import RunJob
 from controller.actions.scale_workload import ScaleWorkload
 from controller.actions.wait import Wait
-from controller.core.view import Traits
+from controller.core.world import Traits
 
 
 class Registry:

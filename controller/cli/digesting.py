@@ -30,7 +30,7 @@ from controller.core.enforcement import Enforcement
 from controller.core.errors import NotFound, RightMissing
 from controller.core.ports import Json
 from controller.core.settings import Settings
-from controller.core.view import Catalogue, TypeEntry, World
+from controller.core.world import Catalogue, TypeEntry, World
 from controller.kube.resources import NAMESPACES, POLICIES, TYPES
 
 _KINDS: dict[str, Kind] = {kind.INFO.kind: kind for kind in BOTH}

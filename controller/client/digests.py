@@ -18,7 +18,8 @@ from controller.core.graph import step_path
 from controller.core.ports import Json
 from controller.core.request import proposal_request, workflow_request
 from controller.core.validation import action_faults, executor_name
-from controller.core.view import ProposalView, WorkflowView, World
+from controller.core.view import ProposalView, WorkflowView
+from controller.core.world import World
 
 Subjects = ActionProposal | ActionWorkflow
 Kinds = type[ActionProposal] | type[ActionWorkflow]

@@ -16,10 +16,10 @@ from datetime import datetime
 
 from controller.api.names import AttemptResult, Outcome, Phase, Reason, Transition
 from controller.api.proposal import Attempt, ProposalStatus
+from controller.core.approval_view import canceller_of, rejection_of
 from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.attempts import any_unclear, replace_last
 from controller.core.backoff import next_retry_at, should_retry
-from controller.core.gates import canceller_of, rejection_of
 from controller.core.lifecycle import Moment, ended
 from controller.core.status import Standing, bounded, note, settle
 from controller.core.view import Chance, ProposalView

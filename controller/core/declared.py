@@ -8,7 +8,8 @@ from controller.api.names import ConditionType, Reason
 from controller.api.policy import ActionPolicy, PolicyStatus
 from controller.core.policy import spec_faults
 from controller.core.validation import type_fault
-from controller.core.view import BuiltIns, Fault, TypeEntry
+from controller.core.view import Fault
+from controller.core.world import BuiltIns, TypeEntry
 
 
 def type_status(entry: TypeEntry, built_ins: BuiltIns, now: datetime) -> ActionTypeStatus:

@@ -11,20 +11,20 @@ nothing else may keep an object alive beyond them.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from controller.api.common import Vote
 from controller.api.names import Mode, Outcome, Phase, Reason, Transition
 from controller.api.policy import DriftRule
 from controller.api.proposal import ActionProposal
-from controller.core.actors import canceller, suspender, who_asked
-from controller.core.approval_state import ApprovalState, approval_state, rejection, unapproved_yet, workflow_approval
-from controller.core.approvals import ApprovalRule, Request
+from controller.core.actors import suspender
+from controller.core.approval_state import rejection, unapproved_yet
+from controller.core.approval_view import approval_of, canceller_of, rejection_of
 from controller.core.attempts import any_unclear, effect_made
 from controller.core.decision import Gather
 from controller.core.digest import digest, sha256
 from controller.core.pace import frozen, outside_window, over_limit
+from controller.core.proposal_validation import validation_faults
 from controller.core.request import proposal_request, workflow_request
 from controller.core.shown import all_changes, drift
-from controller.core.validation import action_faults, executor_name, proposal_field_faults
+from controller.core.validation import executor_name
 from controller.core.verdicts import (
     WORKFLOW_KIND,
     Block,
@@ -42,7 +42,7 @@ from controller.core.verdicts import (
     protected_block,
     refusal,
 )
-from controller.core.view import Fault, ProposalView, WorkflowView, deadline, due_from
+from controller.core.view import Fault, ProposalView, WorkflowView
 
 OWNER_AGAIN = timedelta(seconds=30)
 
@@ -59,7 +59,7 @@ def not_a_step(view: ProposalView, now: datetime) -> Verdict | None:
     )
     if listed:
         return None
-    grace = _grace_end(view)
+    grace = view.grace_end
     if now < grace:
         return Postpone(grace)
     if view.parent is None and not view.claimed:
@@ -87,11 +87,11 @@ def rejected(view: ProposalView, now: datetime) -> Verdict | None:
 def past_deadline(view: ProposalView, now: datetime) -> Verdict | None:
     """Refuse to start after a deadline: Expired before the first claim, Failed after it."""
     spec = view.proposal.spec
-    latest_start = starting_deadline(view)
+    latest_start = view.start_by
     if latest_start is not None and now >= latest_start:
         message = f"not started within startingDeadlineSeconds ({spec.starting_deadline_seconds} s)"
         return Finish(Outcome.EXPIRED, Reason.STARTING_DEADLINE_EXCEEDED, message, Transition.EXPIRED)
-    if now < end_of(view):
+    if now < view.end:
         return None
     if not view.claimed:
         message = f"not started within activeDeadlineSeconds ({spec.active_deadline_seconds} s)"
@@ -134,8 +134,8 @@ def observe_only(view: ProposalView, now: datetime) -> Verdict | None:
         return Finish(Outcome.OBSERVED, Reason.DRY_RUN, "dry run: nothing was changed", Transition.OBSERVED)
     if policy.mode is Mode.EXECUTE or view.validated or view.parent is not None:
         return None
-    if policy.mode is None and now < _grace_end(view):
-        return Postpone(_grace_end(view))
+    if policy.mode is None and now < view.grace_end:
+        return Postpone(view.grace_end)
     return Finish(
         Outcome.OBSERVED, Reason.OBSERVE_ONLY, f"nothing was changed: {no_leave(policy)}", Transition.OBSERVED
     )
@@ -295,37 +295,6 @@ def first_refusal(view: ProposalView, now: datetime) -> Verdict | None:
     return next((verdict for gate in GATES if (verdict := gate(view, now))), None)
 
 
-def approval_of(view: ProposalView, now: datetime) -> ApprovalState:
-    """Where its approval stands."""
-    metadata, spec, status = view.proposal.metadata, view.proposal.spec, view.proposal.status
-    request = Request(
-        kind=view.proposal.kind,
-        namespace=metadata.namespace or "",
-        name=metadata.name,
-        uid=metadata.uid,
-        digest=status.digest,
-        actions=frozenset({spec.action}),
-        requester=who_asked(spec.requested_by, metadata, view.world.enforcement),
-        not_before=spec.not_before,
-    )
-    revoked = view.access.revoked if view.access else ()
-    return approval_state(request, view.votes, view.asked, status.approval, view.world.enforcement, now, revoked)
-
-
-def rejection_of(view: ProposalView, now: datetime) -> Vote | None:
-    """Who rejected it or its workflow."""
-    own = approval_of(view, now).rejection
-    if own or view.parent is None or not view.parent_votes:
-        return own
-    return workflow_approval(view.parent, view.parent_votes, ApprovalRule(), view.world.enforcement, now).rejection
-
-
-def canceller_of(view: ProposalView) -> str:
-    """Who cancelled it or its workflow."""
-    cancelled_object = view.proposal if view.proposal.spec.cancelled or view.parent is None else view.parent
-    return canceller(cancelled_object.metadata, view.world.enforcement)
-
-
 def idempotent(view: ProposalView) -> bool:
     """Whether a lost answer may be repeated, by the type and the parameters. Only for what is in order."""
     if view.type is None:
@@ -336,71 +305,13 @@ def idempotent(view: ProposalView) -> bool:
 
 def refuse(faults: list[Fault], view: ProposalView, now: datetime) -> Verdict | None:
     """The end, with all faults told; but nothing yet while all that is wrong may still arrive."""
-    return refusal(faults, _grace_end(view), now)
-
-
-def validation_faults(view: ProposalView) -> list[Fault]:
-    """Everything wrong with the proposal itself."""
-    spec = view.proposal.spec
-    faults = [
-        *proposal_field_faults(spec),
-        *action_faults(view.world.catalogue, spec.action, spec.parameters, "spec"),
-    ]
-    if faults or view.type is None:
-        return faults
-    try:
-        view.retry  # noqa: B018  merges type and proposal
-    except ValueError as error:
-        return [Fault(Reason.INVALID_SPEC, f"spec.retry: {error}")]
-    traits = view.world.catalogue.built_ins.traits(executor_name(view.type), spec.parameters)
-    return [RUNNER_MISSING] if traits.needs_runner and view.runner is None and not view.policy.conflict else []
-
-
-RUNNER_MISSING = Fault(
-    Reason.RUNNER_MISSING,
-    "spec.serviceAccountName: this action touches the API server and needs a ServiceAccount to act as; "
-    "name one here or in an ActionPolicy",
-    missing=True,
-)
+    return refusal(faults, view.grace_end, now)
 
 
 def workflow_owner(proposal: ActionProposal) -> str | None:
     """Name of the workflow it claims to be a step of."""
     owners = (ref.name for ref in proposal.metadata.owner_references if ref.kind == WORKFLOW_KIND)
     return next(owners, None) or proposal.metadata.labels.get("actionoperator.dev/workflow")
-
-
-def created_at(proposal: ActionProposal) -> datetime:
-    created = proposal.metadata.creation_timestamp
-    if created is None:
-        raise ValueError("metadata.creationTimestamp: is missing")
-    return created
-
-
-def starting_deadline(view: ProposalView) -> datetime | None:
-    """When the first claim must have been made; None once it was, or if there is no such deadline."""
-    seconds = view.proposal.spec.starting_deadline_seconds
-    if seconds is None or view.claimed:
-        return None
-    return due_from(view.proposal.spec, created_at(view.proposal)) + timedelta(seconds=seconds)
-
-
-def next_deadline(view: ProposalView) -> datetime:
-    """The first moment at which `past_deadline` refuses."""
-    start = starting_deadline(view)
-    return min(start, end_of(view)) if start else end_of(view)
-
-
-def end_of(view: ProposalView) -> datetime:
-    """When the whole is over, the workflow's end included."""
-    own = deadline(view.proposal.spec, created_at(view.proposal))
-    if view.parent is None or view.parent.metadata.creation_timestamp is None:
-        return own
-    return min(own, deadline(view.parent.spec, view.parent.metadata.creation_timestamp))
-
-
-def _grace_end(view: ProposalView) -> datetime:
-    return created_at(view.proposal) + timedelta(seconds=view.world.settings.grace_seconds)
 
 
 def _asked_for(workflow: WorkflowView) -> str | None:

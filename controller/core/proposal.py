@@ -6,29 +6,21 @@ from controller.api.names import Mode, Phase, Reason, Transition
 from controller.api.proposal import Attempt, ProposalStatus
 from controller.core.actors import requester
 from controller.core.approval_state import void, with_approval
+from controller.core.approval_view import approval_of, rejection_of
 from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.attempts import claim, replace_last
 from controller.core.conclude import conclude, moment
 from controller.core.decision import Act, Decision, Work
 from controller.core.digest import digest, sha256
-from controller.core.gates import (
-    approval_of,
-    cancelled,
-    end_of,
-    first_refusal,
-    halted,
-    idempotent,
-    next_deadline,
-    rejection_of,
-    suspended,
-)
+from controller.core.gates import cancelled, first_refusal, halted, idempotent, suspended
 from controller.core.lifecycle import blocked, effective_mode, in_order, proposed, refused, waiting
 from controller.core.ports import PreviewResult
 from controller.core.request import acts_as, proposal_request
 from controller.core.shown import all_changes, preview_status, unless_the_same
 from controller.core.status import Standing, note, settle
 from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone, Renew
-from controller.core.view import Chance, ProposalView, TypeEntry
+from controller.core.view import Chance, ProposalView
+from controller.core.world import TypeEntry
 
 CLAIM_AGAIN = timedelta(seconds=15)
 
@@ -105,9 +97,9 @@ def _before_claim(view: ProposalView, now: datetime, chance: Chance) -> Decision
             seen = _proposed(view, now) if finish.transition is Transition.VALIDATION_FAILED else _seen(view, now)
             return Decision(refused(seen, finish, moment(view, now)))
         case Hold(phase, reason, message, until):
-            return Decision(_wait(view, Standing(phase, reason, message), now), wake_at=min(until, end_of(view)))
+            return Decision(_wait(view, Standing(phase, reason, message), now), wake_at=min(until, view.end))
         case Block() as block:
-            wake_at = block.wake_at(next_deadline(view), now)
+            wake_at = block.wake_at(view.next_deadline, now)
             return Decision(_wait(view, blocked(block), now), wake_at=wake_at, line=block.line)
 
 
@@ -122,7 +114,7 @@ def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
         type_digest=entry.digest,
         idempotent=idempotent(view),
         timeout_seconds=view.timeout_seconds,
-        end=end_of(view),
+        end=view.end,
         now=now,
         chance=chance,
     )
@@ -213,4 +205,4 @@ def claim_refused(view: ProposalView, message: str, now: datetime) -> Decision[P
     block = Block(Reason.CLAIM_REFUSED, "admission", f"the API server refuses the claim: {message}")
     seen = view.proposal.status if view.validated else _seen(view, now)  # a new preview each time would be a write
     status = waiting(view.proposal.status, seen, blocked(block), moment(view, now))
-    return Decision(status, wake_at=min(now + CLAIM_AGAIN, next_deadline(view)))
+    return Decision(status, wake_at=min(now + CLAIM_AGAIN, view.next_deadline))

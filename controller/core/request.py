@@ -3,7 +3,8 @@
 from controller.core.digest import request_document
 from controller.core.ports import Json
 from controller.core.validation import executor_name
-from controller.core.view import ProposalView, TypeEntry, WorkflowView, retry_config, timeout_seconds
+from controller.core.view import ProposalView, WorkflowView
+from controller.core.world import TypeEntry, retry_config, timeout_seconds
 
 
 def proposal_request(view: ProposalView, entry: TypeEntry) -> Json:

@@ -8,7 +8,8 @@ from controller.api.common import Check
 from controller.api.names import Reason
 from controller.api.proposal import LifecycleSpec, ProposalSpec
 from controller.core.ports import Json
-from controller.core.view import BuiltIns, Catalogue, Fault, TypeEntry
+from controller.core.view import Fault
+from controller.core.world import BuiltIns, Catalogue, TypeEntry
 
 MAX_LISTED_TYPES = 12
 

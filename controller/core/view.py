@@ -2,30 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
-from typing import Protocol
 from uuid import UUID
 
-from controller.api.actiontype import ActionType
 from controller.api.approval import ActionApproval
-from controller.api.base import unknown_fields
 from controller.api.common import RetryConfig
 from controller.api.names import Reason
-from controller.api.policy import ActionPolicy
-from controller.api.proposal import ActionProposal, Attempt, LifecycleSpec
+from controller.api.proposal import ActionProposal, Attempt
 from controller.api.workflow import ActionWorkflow, Step
-from controller.core.actors import NOT_LOOKED, proven_at, who_asked
+from controller.core import deadlines
+from controller.core.actors import who_asked
 from controller.core.approvals import ApprovalRule, asked_by, together
 from controller.core.attempt_report import Report
-from controller.core.enforcement import Enforcement
 from controller.core.limits import Unused, Usage
-from controller.core.matching import UNPROVEN, PolicySubject, Requester
-from controller.core.parameters import ParameterSchema
-from controller.core.policy import EffectivePolicy, effective
+from controller.core.matching import Requester
+from controller.core.policy import EffectivePolicy
 from controller.core.ports import Json, PreviewResult
-from controller.core.settings import Settings
 from controller.core.targets import target_of
+from controller.core.world import TypeEntry, World, merged_retry, retry_config, timeout_seconds
 
 
 @dataclass(frozen=True)
@@ -34,59 +29,6 @@ class Chance:
 
     jitter: float
     entropy: UUID
-
-
-@dataclass(frozen=True)
-class Traits:
-    """What a built-in executor says of an action with given parameters."""
-
-    needs_runner: bool
-    idempotent: bool
-
-
-class BuiltIns(Protocol):
-    """The executors that this operator ships. Pure: no I/O."""
-
-    def version(self, name: str) -> int | None:
-        """Version of the executor, None if there is none of that name."""
-        ...
-
-    def traits(self, name: str, parameters: Json) -> Traits:
-        """Raises ValueError with one fault a line if the executor cannot read the parameters."""
-        ...
-
-
-@dataclass(frozen=True)
-class TypeEntry:
-    """An ActionType of the cluster's catalogue with its raw spec and digest. Made once for each version of the type."""
-
-    type: ActionType
-    raw_spec: Json
-    digest: str
-
-    @cached_property
-    def unknown_field(self) -> str | None:
-        """Path of the first field that the models do not know."""
-        return next(unknown_fields(self.type.spec, "spec"), None)
-
-    @cached_property
-    def fixed(self) -> frozenset[str]:
-        """Names of the parameters that say what is touched."""
-        properties = self.type.spec.parameters.get("properties") or {}
-        return frozenset(name for name, schema in properties.items() if schema.get("fixed") is True)
-
-    @cached_property
-    def parameters(self) -> ParameterSchema:
-        """Its parameter schema, ready for use."""
-        return ParameterSchema(self.type.spec.parameters)
-
-
-@dataclass(frozen=True)
-class Catalogue:
-    """All action types of the cluster by name, and the executors behind them."""
-
-    types: Mapping[str, TypeEntry]
-    built_ins: BuiltIns
 
 
 @dataclass(frozen=True)
@@ -115,49 +57,6 @@ class Access:
     """Uids of the votes whose voters may not approve any more."""
     missing: tuple[str, ...] = ()
     """What the requester may not do, in words."""
-
-
-@dataclass(frozen=True)
-class World:
-    """What every decision shares."""
-
-    catalogue: Catalogue
-    policies: Sequence[ActionPolicy]
-    namespace_labels: Mapping[str, str]
-    settings: Settings
-    enforcement: Enforcement = NOT_LOOKED
-    _merged: dict[tuple[str, str, Requester], EffectivePolicy] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    """What `policy_for` has worked out: many decisions share one world."""
-
-    def policy_for(self, namespace: str, action: str, requester: Requester) -> EffectivePolicy:
-        requester = self._told_apart(requester)
-        merged = self._merged.get((namespace, action, requester))
-        if merged is None:
-            entry = self.catalogue.types.get(action)
-            risk = entry.type.spec.risk if entry else None
-            subject = PolicySubject(namespace, self.namespace_labels, action, risk, requester)
-            merged = effective(self.policies, subject)
-            if entry:  # names that nobody declared are endless
-                self._merged[namespace, action, requester] = merged
-        return merged
-
-    def requester(self, spec: LifecycleSpec, *created: datetime | None) -> Requester:
-        """Who asks. `created`: when the object was made, and its workflow if it is a step."""
-        return Requester(spec.requester or "", proven_at(self.enforcement, *created))
-
-    @cached_property
-    def _requesters(self) -> frozenset[str] | None:
-        """Those that policies name; None where none names any."""
-        named = [policy.spec.match.requesters for policy in self.policies if policy.spec.match.requesters is not None]
-        return frozenset().union(*named) if named else None
-
-    def _told_apart(self, requester: Requester) -> Requester:
-        """The requester as far as policies make a difference: user names are endless."""
-        if self._requesters is None or not requester.proven:
-            return UNPROVEN
-        return requester if requester.username in self._requesters else Requester("", proven=True)
 
 
 @dataclass(frozen=True)
@@ -246,6 +145,26 @@ class ProposalView:
         return self.proposal.status.digest is not None
 
     @property
+    def grace_end(self) -> datetime:
+        """Until when what it misses may still arrive."""
+        return deadlines.grace_end(self.proposal.metadata, self.world.settings)
+
+    @property
+    def start_by(self) -> datetime | None:
+        """When the first claim must have been made; None once it was, or if there is no such deadline."""
+        return None if self.claimed else deadlines.start_by(self.proposal.spec, self.proposal.metadata)
+
+    @property
+    def end(self) -> datetime:
+        """When the whole is over, its workflow included."""
+        own = deadlines.end_of(self.proposal.spec, self.proposal.metadata)
+        return min(own, deadlines.end_of(self.parent.spec, self.parent.metadata)) if self.parent else own
+
+    @property
+    def next_deadline(self) -> datetime:
+        return min(filter(None, (self.start_by, self.end)))
+
+    @property
     def timeout_seconds(self) -> int:
         return timeout_seconds(self.proposal.spec.timeout_seconds, self.type, self.world.settings)
 
@@ -259,7 +178,7 @@ class ProposalView:
     def retry_under_way(self) -> RetryConfig:
         """The same for an attempt that was made; if its type contradicts the proposal since, the longer wait holds."""
         own = self.proposal.spec.retry
-        merged = RetryConfig().wire() | _merged_retry(self.type, own.wire() if own else None)
+        merged = RetryConfig().wire() | merged_retry(self.type, own.wire() if own else None)
         return RetryConfig.model_validate(
             merged | {"maxWaitSeconds": max(merged["minWaitSeconds"], merged["maxWaitSeconds"])}
         )
@@ -280,6 +199,25 @@ class WorkflowView:
     """Gathered for this decision, by step name."""
     access: Access | None = None
     """Gathered for this decision."""
+
+    @property
+    def grace_end(self) -> datetime:
+        """Until when what it misses may still arrive."""
+        return deadlines.grace_end(self.workflow.metadata, self.world.settings)
+
+    @property
+    def start_by(self) -> datetime | None:
+        """When the first step must have started; None if there is no such deadline."""
+        return deadlines.start_by(self.workflow.spec, self.workflow.metadata)
+
+    @property
+    def end(self) -> datetime:
+        """When the whole is over."""
+        return deadlines.end_of(self.workflow.spec, self.workflow.metadata)
+
+    @property
+    def next_deadline(self) -> datetime:
+        return min(filter(None, (self.start_by, self.end)))
 
     @cached_property
     def asked(self) -> ApprovalRule:
@@ -305,32 +243,3 @@ class Child:
 
     proposal: ActionProposal | None
     raw_spec: Json
-
-
-def timeout_seconds(own: int | None, entry: TypeEntry | None, settings: Settings) -> int:
-    """Seconds for one attempt: the object's, else the type's, else the operator's."""
-    default = entry.type.spec.defaults.timeout_seconds if entry else None
-    return own or default or settings.default_timeout_seconds
-
-
-def retry_config(entry: TypeEntry | None, *overrides: Json | None) -> RetryConfig:
-    """The retry settings in force, field by field: later overrides win over earlier, over the type's defaults."""
-    return RetryConfig.model_validate(_merged_retry(entry, *overrides))
-
-
-def _merged_retry(entry: TypeEntry | None, *overrides: Json | None) -> Json:
-    defaults = entry.type.spec.defaults.retry if entry else None
-    merged: Json = defaults.wire() if defaults else {}
-    for override in overrides:
-        merged |= override or {}
-    return merged
-
-
-def due_from(spec: LifecycleSpec, created: datetime) -> datetime:
-    """When the object may start at the earliest; its deadlines count from here."""
-    return max(created, spec.not_before) if spec.not_before else created
-
-
-def deadline(spec: LifecycleSpec, created: datetime) -> datetime:
-    """When the whole is over."""
-    return due_from(spec, created) + timedelta(seconds=spec.active_deadline_seconds)

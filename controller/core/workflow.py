@@ -22,9 +22,7 @@ from controller.core.workflow_gates import (
     STEP_GATES,
     approval_of,
     combined_preview,
-    end_of,
     first_refusal,
-    next_deadline,
     validated,
     without_leave,
 )
@@ -54,9 +52,9 @@ def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
             return Decision(refused(seen, finish, _moment(view, now)))
         case Hold(phase, reason, message, until):
             waiting = _wait(view, Standing(phase, reason, message), now)
-            return Decision(waiting, wake_at=min(until, next_deadline(view.workflow)))
+            return Decision(waiting, wake_at=min(until, view.next_deadline))
         case Block() as block:
-            wake_at = block.wake_at(next_deadline(view.workflow), now)
+            wake_at = block.wake_at(view.next_deadline, now)
             return Decision(_wait(view, blocked(block), now), wake_at=wake_at)
 
 
@@ -86,7 +84,7 @@ def _go_on(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
     if all(step.outcome for step in plan.steps):
         return Decision(_end(view, status, now))
     running = [step for step in plan.steps if started(step) and step.outcome is None]
-    end = end_of(view.workflow)
+    end = view.end
     until = end if now < end else None  # past it, the steps that still run end by themselves
     if sum(1 for step in plan.steps if step.outcome) > sum(1 for step in steps if step.outcome):
         until = now  # one ended where it was to start: what follows from that is due at once
@@ -121,7 +119,7 @@ def _why_nothing_new(view: WorkflowView, steps: tuple[StepStatus, ...], now: dat
         return "the workflow was cancelled"
     if vote := approval_of(view, now).rejection:
         return f"the workflow was rejected by {vote.username}"
-    if now >= end_of(view.workflow):
+    if now >= view.end:
         return "the workflow's activeDeadlineSeconds is over"
     failed = [step.name for step in steps if step.outcome and not succeeded(step)]
     if failed and view.workflow.spec.on_failure is OnFailure.STOP:
@@ -217,7 +215,7 @@ def _end(view: WorkflowView, status: WorkflowStatus, now: datetime) -> WorkflowS
         what = "rejected" if rejected_by else "cancelled"
         message = f"{what}; {len(steps) - len(missing)} of {len(steps)} steps had succeeded"
         outcome, reason = Outcome.CANCELLED, Reason.CANCELLED
-    elif now >= end_of(view.workflow):
+    elif now >= view.end:
         message = f"not finished within activeDeadlineSeconds ({view.workflow.spec.active_deadline_seconds} s)"
         outcome, reason = Outcome.FAILED, Reason.DEADLINE_EXCEEDED
     else:

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from controller.api.common import Change
 from controller.api.names import Mode, Outcome, Phase, Reason, Transition
 from controller.api.policy import DriftRule
-from controller.api.workflow import ActionWorkflow
 from controller.core.actors import canceller, proven, suspender
 from controller.core.approval_state import ApprovalState, rejection, unapproved_yet, workflow_approval
 from controller.core.decision import Gather
@@ -35,7 +34,7 @@ from controller.core.verdicts import (
     refusal,
     window_block,
 )
-from controller.core.view import Fault, WorkflowView, deadline, due_from
+from controller.core.view import Fault, WorkflowView
 from controller.core.workflow_validation import step_faults, workflow_faults
 
 # What the dry run says about a later step may change by the steps before it; these faults do not.
@@ -61,11 +60,11 @@ def rejected(view: WorkflowView, now: datetime) -> Verdict | None:
 def past_deadline(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse to start after a deadline."""
     spec = view.workflow.spec
-    start = starting_deadline(view.workflow)
+    start = view.start_by
     if start is not None and now >= start:
         message = f"not started within startingDeadlineSeconds ({spec.starting_deadline_seconds} s)"
         return Finish(Outcome.EXPIRED, Reason.STARTING_DEADLINE_EXCEEDED, message, Transition.EXPIRED)
-    if now < end_of(view.workflow):
+    if now < view.end:
         return None
     message = f"not started within activeDeadlineSeconds ({spec.active_deadline_seconds} s)"
     return Finish(Outcome.EXPIRED, Reason.DEADLINE_EXCEEDED, message, Transition.EXPIRED)
@@ -73,7 +72,7 @@ def past_deadline(view: WorkflowView, now: datetime) -> Verdict | None:
 
 def invalid(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse a workflow with any fault in any step, all of them named, before step one."""
-    return None if validated(view) else refusal(list(workflow_faults(view)), grace_end(view), now)
+    return None if validated(view) else refusal(list(workflow_faults(view)), view.grace_end, now)
 
 
 def unasked(view: WorkflowView, now: datetime) -> Verdict | None:
@@ -87,7 +86,7 @@ def not_permitted(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse what the requester may not ask for."""
     missing = view.access.missing if view.access and not validated(view) else ()
     faults = [Fault(Reason.NOT_PERMITTED, message, missing=True) for message in missing]
-    return refusal(faults, grace_end(view), now)
+    return refusal(faults, view.grace_end, now)
 
 
 def unseen(view: WorkflowView, now: datetime) -> Verdict | None:
@@ -105,7 +104,7 @@ def refused_by_preview(view: WorkflowView, now: datetime) -> Verdict | None:
         for name, found in (view.findings or {}).items()
         if found.fault and found.fault.reason in _FINAL_PREVIEW_FAULTS
     ]
-    return refusal(faults, grace_end(view), now)
+    return refusal(faults, view.grace_end, now)
 
 
 def observe_only(view: WorkflowView, now: datetime) -> Verdict | None:
@@ -115,8 +114,8 @@ def observe_only(view: WorkflowView, now: datetime) -> Verdict | None:
     policy = without_leave(view)
     if policy is None or validated(view):
         return None
-    if policy.mode is None and now < grace_end(view):
-        return Postpone(grace_end(view))
+    if policy.mode is None and now < view.grace_end:
+        return Postpone(view.grace_end)
     return Finish(
         Outcome.OBSERVED, Reason.OBSERVE_ONLY, f"nothing was changed: {no_leave(policy)}", Transition.OBSERVED
     )
@@ -272,34 +271,6 @@ def without_leave(view: WorkflowView) -> EffectivePolicy | None:
 def validated(view: WorkflowView) -> bool:
     """Whether Validated=True was once written."""
     return view.workflow.status.digest is not None
-
-
-def created_at(workflow: ActionWorkflow) -> datetime:
-    created = workflow.metadata.creation_timestamp
-    if created is None:
-        raise ValueError("metadata.creationTimestamp: is missing")
-    return created
-
-
-def grace_end(view: WorkflowView) -> datetime:
-    return created_at(view.workflow) + timedelta(seconds=view.world.settings.grace_seconds)
-
-
-def starting_deadline(workflow: ActionWorkflow) -> datetime | None:
-    """When the first step must have started; None if there is no such deadline."""
-    seconds = workflow.spec.starting_deadline_seconds
-    return due_from(workflow.spec, created_at(workflow)) + timedelta(seconds=seconds) if seconds else None
-
-
-def end_of(workflow: ActionWorkflow) -> datetime:
-    """When the whole is over."""
-    return deadline(workflow.spec, created_at(workflow))
-
-
-def next_deadline(workflow: ActionWorkflow) -> datetime:
-    """The first moment at which `past_deadline` refuses."""
-    start = starting_deadline(workflow)
-    return min(start, end_of(workflow)) if start else end_of(workflow)
 
 
 def first_refusal(view: WorkflowView, now: datetime) -> Verdict | None:

@@ -6,7 +6,8 @@ from controller.api.names import Reason
 from controller.api.workflow import OnFailure, Step
 from controller.core.graph import graph_faults, step_path
 from controller.core.validation import action_faults, check_faults, executor_name, field_faults, not_supported
-from controller.core.view import Fault, WorkflowView, retry_config
+from controller.core.view import Fault, WorkflowView
+from controller.core.world import retry_config
 
 
 def workflow_faults(view: WorkflowView) -> Iterator[Fault]:

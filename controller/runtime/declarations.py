@@ -12,7 +12,7 @@ from controller.core.digest import type_digest
 from controller.core.enforcement import Enforcement
 from controller.core.ports import Json
 from controller.core.settings import Settings
-from controller.core.view import BuiltIns, Catalogue, TypeEntry, World
+from controller.core.world import BuiltIns, Catalogue, TypeEntry, World
 
 logger = logging.getLogger(__name__)
 

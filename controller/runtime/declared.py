@@ -9,7 +9,7 @@ from controller.core.declared import policy_status, type_status
 from controller.core.mergepatch import merge_patch
 from controller.core.ports import Json, Resource
 from controller.core.record import EventRecord, EventSubject
-from controller.core.view import BuiltIns
+from controller.core.world import BuiltIns
 from controller.kube.api import Api
 from controller.kube.events import EventWriter
 from controller.kube.resources import POLICIES, TYPES

@@ -11,7 +11,8 @@ from controller.core.errors import NotFound, PermanentFailure, RightMissing, Tra
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import Journal, Json, Request
 from controller.core.validation import executor_name
-from controller.core.view import Fault, Findings, ProposalView, TypeEntry, WorkflowView
+from controller.core.view import Fault, Findings, ProposalView, WorkflowView
+from controller.core.world import TypeEntry
 from controller.kube.api import Api
 from controller.kube.resources import SERVICE_ACCOUNTS
 from controller.runtime.attempts import Reach

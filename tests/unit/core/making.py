@@ -27,18 +27,8 @@ from controller.core.limits import PolicyUsage, TargetUsage, Unused, Usage
 from controller.core.operation import new_operation
 from controller.core.ports import Done, Json, PreviewResult
 from controller.core.settings import Settings
-from controller.core.view import (
-    Access,
-    Catalogue,
-    Chance,
-    Child,
-    Fault,
-    Findings,
-    ProposalView,
-    TypeEntry,
-    WorkflowView,
-    World,
-)
+from controller.core.view import Access, Chance, Child, Fault, Findings, ProposalView, WorkflowView
+from controller.core.world import Catalogue, TypeEntry, World
 
 NOW = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
 CREATED = NOW - timedelta(minutes=5)

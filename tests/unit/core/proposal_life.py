@@ -19,7 +19,8 @@ from controller.core.backoff import MAX_RETRY_AFTER_SECONDS, backoff_seconds
 from controller.core.decision import Decision, Gather, Work
 from controller.core.ports import Done, Json
 from controller.core.proposal import decide, recheck
-from controller.core.view import Chance, Findings, ProposalView, TypeEntry
+from controller.core.view import Chance, Findings, ProposalView
+from controller.core.world import TypeEntry
 
 MOST_ROUNDS = 12
 

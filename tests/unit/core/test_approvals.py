@@ -28,10 +28,10 @@ from controller.api.base import rfc3339
 from controller.api.common import ApprovalProgress
 from controller.api.names import AttemptResult, Outcome, Phase, Reason, Transition
 from controller.api.proposal import ProposalStatus
+from controller.core.approval_view import approval_of
 from controller.core.attempt_report import Stop
 from controller.core.decision import Decision, Gather
 from controller.core.enforcement import Enforcement
-from controller.core.gates import approval_of
 from controller.core.ports import Json
 from controller.core.proposal import decide, recheck
 from controller.core.settings import Settings

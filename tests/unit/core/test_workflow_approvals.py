@@ -25,10 +25,10 @@ from unit.core.making import (
 from controller.api.approval import ActionApproval
 from controller.api.names import Outcome, Phase, Reason
 from controller.api.workflow import WorkflowStatus
+from controller.core.approval_view import approval_of
 from controller.core.attempt_report import Stop
 from controller.core.decision import Decision, Gather
 from controller.core.enforcement import Enforcement
-from controller.core.gates import approval_of
 from controller.core.ports import Json
 from controller.core.proposal import stop_running
 from controller.core.view import Access, WorkflowView

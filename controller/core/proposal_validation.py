@@ -1,0 +1,30 @@
+"""What is wrong with a proposal as it was written: fields, action, parameters, retry settings, runner."""
+
+from controller.api.names import Reason
+from controller.core.validation import action_faults, executor_name, proposal_field_faults
+from controller.core.view import Fault, ProposalView
+
+
+def validation_faults(view: ProposalView) -> list[Fault]:
+    """Everything wrong with the proposal itself."""
+    spec = view.proposal.spec
+    faults = [
+        *proposal_field_faults(spec),
+        *action_faults(view.world.catalogue, spec.action, spec.parameters, "spec"),
+    ]
+    if faults or view.type is None:
+        return faults
+    try:
+        view.retry  # noqa: B018  merges type and proposal
+    except ValueError as error:
+        return [Fault(Reason.INVALID_SPEC, f"spec.retry: {error}")]
+    traits = view.world.catalogue.built_ins.traits(executor_name(view.type), spec.parameters)
+    return [RUNNER_MISSING] if traits.needs_runner and view.runner is None and not view.policy.conflict else []
+
+
+RUNNER_MISSING = Fault(
+    Reason.RUNNER_MISSING,
+    "spec.serviceAccountName: this action touches the API server and needs a ServiceAccount to act as; "
+    "name one here or in an ActionPolicy",
+    missing=True,
+)
