@@ -7,6 +7,7 @@ Json = dict[str, Any]
 API = "actionoperator.dev/v1alpha1"
 PROPOSALS = "actionproposals"
 WORKFLOWS = "actionworkflows"
+APPROVALS = "actionapprovals"
 RUNNER = "ops"
 OPERATOR = "action-operator"
 
@@ -81,6 +82,22 @@ def policy() -> Json:
     http = {"allowedHosts": ["127.0.0.1"], "allowedPrivate": ["127.0.0.0/8"]}
     return {"apiVersion": API, "kind": "ActionPolicy", "metadata": {"name": "execute"},
             "spec": {"match": {}, "mode": "Execute", "http": http}}  # fmt: skip
+
+
+def asks_for_approval() -> Json:
+    """Everything waits for one approval, and the requester's own will do: the loader is one user."""
+    return {"apiVersion": API, "kind": "ActionPolicy", "metadata": {"name": "ask"},
+            "spec": {"approval": {"required": 1, "allowSelf": True}}}  # fmt: skip
+
+
+def approval(subject: Json) -> Json:
+    """A vote for a proposal as it is shown now."""
+    about, spec = subject["metadata"], subject["spec"]
+    return {
+        "apiVersion": API, "kind": "ActionApproval", "metadata": {"name": f"{about['name']}-yes"},
+        "spec": {"subject": {"kind": subject["kind"], "name": about["name"], "uid": about["uid"]},
+                 "digest": subject["status"]["digest"], "actions": [spec["action"]], "decision": "Approve"},
+    }  # fmt: skip
 
 
 def runner(namespace: str) -> list[tuple[str, Json]]:
