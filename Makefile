@@ -108,12 +108,12 @@ check: $(INSTALLED) ## format, lint, types, layers, generated files and tables: 
 
 .PHONY: test
 test: check ## check, and all tests that can run here
-	@$(MAKE) --no-print-directory binaries
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory binaries test-unit
+	$(BIN)/python -m pytest --ignore=tests/unit tests $(PYTEST_ARGS)
 
 .PHONY: test-unit
-test-unit: $(INSTALLED) ## the tests of pure code: seconds, no Kubernetes
-	$(BIN)/python -m pytest tests/unit $(PYTEST_ARGS)
+test-unit: $(INSTALLED) ## the tests of pure code, side by side: a minute or two, no Kubernetes
+	$(BIN)/python -m pytest --numprocesses=auto tests/unit $(PYTEST_ARGS)
 
 .PHONY: test-api
 test-api: binaries ## the tests against a real API server
