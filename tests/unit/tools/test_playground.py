@@ -50,6 +50,8 @@ def there(tmp_path: Path) -> Iterator[Layout]:
     layout = Layout(tmp_path / "cluster")
     layout.create()
     Access(NOWHERE, b"no certificate", "admin", "token").write(layout.kubeconfig)
+    for user in playground.PEOPLE:
+        Access(NOWHERE, b"no certificate", user, "token").write(layout.kubeconfig_of(user))
     say(layout, Phase.READY)
     (tmp_path / "operator.log").touch()
     locks = [FileLock.take(layout.lock), FileLock.take(tmp_path / "operator.pid")]
@@ -115,8 +117,8 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> list[Layout]:
         raise NotInstalled("the operator does not start")
 
     monkeypatch.setattr(Api, "ready", lambda _: True)
-    for name in ("install", "is_free"):
-        monkeypatch.setattr(playground, name, lambda *_: True)
+    monkeypatch.setattr(playground, "install", lambda *_: 0.0)
+    monkeypatch.setattr(playground, "is_free", lambda *_: True)
     monkeypatch.setattr(playground, "operator_command", lambda *_, **__: [])
     monkeypatch.setattr(playground, "wait_until_it_leads", never)
     monkeypatch.setattr(Playground, "_write_tools", lambda *_: None)  # there are no users to write them for
