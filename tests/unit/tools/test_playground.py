@@ -121,7 +121,6 @@ def stopped(monkeypatch: pytest.MonkeyPatch) -> list[Layout]:
     monkeypatch.setattr(playground, "is_free", lambda *_: True)
     monkeypatch.setattr(playground, "operator_command", lambda *_, **__: [])
     monkeypatch.setattr(playground, "wait_until_it_leads", never)
-    monkeypatch.setattr(Playground, "_write_tools", lambda *_: None)  # there are no users to write them for
     monkeypatch.setattr(playground.controlplane, "stop", lambda layout: not found.append(layout))
     return found
 
