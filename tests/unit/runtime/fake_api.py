@@ -21,12 +21,13 @@ from controller.core.errors import ActionError, Conflict, NotFound
 from controller.core.mergepatch import apply_merge_patch
 from controller.core.ports import Json, Resource
 from controller.core.record import EventRecord
+from controller.core.settings import Settings
 from controller.core.view import Chance
 from controller.kube.api import Api, Listed
 from controller.kube.events import EventWriter
 from controller.kube.resources import APPROVALS, NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
 from controller.runtime.access import AccessReviews
-from controller.runtime.attempts import AttemptRunner
+from controller.runtime.attempts import AttemptRunner, Reach
 from controller.runtime.audit import AuditLog
 from controller.runtime.declarations import Declarations
 from controller.runtime.declared import DeclaredReconciler
@@ -181,12 +182,24 @@ class Operator:
     """The runtime around the fake API server, driven by hand: `settle` handles all that is due."""
 
     def __init__(
-        self, now: datetime = NOW, stored: FakeApi | None = None, registry: Registry = REGISTRY, number: int = 1
+        self,
+        now: datetime = NOW,
+        stored: FakeApi | None = None,
+        registry: Registry = REGISTRY,
+        number: int = 1,
+        *,
+        api: FakeApi | None = None,
+        settings: Settings | None = None,
+        reach: Reach | None = None,
     ) -> None:
-        """`stored`: with objects of an earlier process, which had a lower `number`."""
+        """`stored`: with objects of an earlier process, which had a lower `number`, to take over.
+
+        `api`: one that is shared, with all that is declared there already, and nothing is taken over.
+        """
         self.now = now
-        self.api, self.events, self.audit = stored or FakeApi(), FakeEvents(), io.StringIO()
-        owned = replace(SETTINGS, owner=f"operator-{number}")
+        self.api, self.events, self.audit = stored or api or FakeApi(), FakeEvents(), io.StringIO()
+        shared_api = api is not None
+        owned = settings or replace(SETTINGS, owner=f"operator-{number}")
         api, events, clock = cast("Api", self.api), cast("EventWriter", self.events), lambda: self.now
         self.entropy = number * 1_000_000
         self.leads = True
@@ -205,11 +218,12 @@ class Operator:
             lambda owner, attempt: self.usage.effect_made(owner.uid, attempt),
         )
         recorder = Recorder(api, events, AuditLog(self.audit), self.metrics)
-        reach, views = RealReach(api), Views(self.store, self.votes, self.declarations, self.usage)
+        reach, views = reach or RealReach(api), Views(self.store, self.votes, self.declarations, self.usage)
         previews = Previews(api, registry, reach)
         self.enforcement = UNPROVEN
         self.declarations.enforcement = self.enforcement
         enforcing = Enforcing(self._look, self.declarations, lambda: self.intake.enqueue_living())
+        self.refresh = enforcing.refresh
         reviews = AccessReviews(api, enforcing)
         proposals = ProposalReconciler(
             api=api, votes=self.votes, reviews=reviews, views=views,
@@ -239,6 +253,8 @@ class Operator:
         )  # fmt: skip
         if stored:
             self.take_over()
+            return
+        if shared_api:
             return
         for manifest in SHIPPED.values():
             self.declare(TYPES, manifest)
