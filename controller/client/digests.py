@@ -17,7 +17,7 @@ from controller.core.digest import digest, sha256
 from controller.core.graph import step_path
 from controller.core.ports import Json
 from controller.core.request import proposal_request, workflow_request
-from controller.core.validation import action_faults, executor_name
+from controller.core.validation import action_faults
 from controller.core.view import ProposalView, WorkflowView
 from controller.core.world import World
 
@@ -138,7 +138,7 @@ def policy_needed(subject: Subjects, world: World) -> bool:
     entry = world.catalogue.types.get(subject.spec.action)
     if entry is None:
         return False
-    return world.catalogue.built_ins.traits(executor_name(entry), subject.spec.parameters).needs_runner
+    return world.catalogue.executors.traits(entry, subject.spec.parameters).needs_runner
 
 
 def compare(subject: Subjects, computed: Recomputed, world: World, types_changed: Mapping[str, datetime]) -> Comparison:

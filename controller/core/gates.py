@@ -24,7 +24,6 @@ from controller.core.pace import frozen, outside_window, over_limit
 from controller.core.proposal_validation import validation_faults
 from controller.core.request import proposal_request, workflow_request
 from controller.core.shown import all_changes, drift
-from controller.core.validation import executor_name
 from controller.core.verdicts import (
     WORKFLOW_KIND,
     Block,
@@ -299,7 +298,7 @@ def idempotent(view: ProposalView) -> bool:
     """Whether a lost answer may be repeated, by the type and the parameters. Only for what is in order."""
     if view.type is None:
         return False
-    traits = view.world.catalogue.built_ins.traits(executor_name(view.type), view.proposal.spec.parameters)
+    traits = view.world.catalogue.executors.traits(view.type, view.proposal.spec.parameters)
     return view.type.type.spec.idempotent and traits.idempotent
 
 

@@ -2,7 +2,6 @@
 
 from controller.core.digest import request_document
 from controller.core.ports import Json
-from controller.core.validation import executor_name
 from controller.core.view import ProposalView, WorkflowView
 from controller.core.world import TypeEntry, retry_config, timeout_seconds
 
@@ -42,5 +41,5 @@ def workflow_request(view: WorkflowView) -> Json:
 
 def acts_as(view: ProposalView, entry: TypeEntry) -> str | None:
     """The runner, for actions that touch the API server."""
-    traits = view.world.catalogue.built_ins.traits(executor_name(entry), view.proposal.spec.parameters)
+    traits = view.world.catalogue.executors.traits(entry, view.proposal.spec.parameters)
     return view.runner if traits.needs_runner else None

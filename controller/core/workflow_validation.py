@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from controller.api.names import Reason
 from controller.api.workflow import OnFailure, Step
 from controller.core.graph import graph_faults, step_path
-from controller.core.validation import action_faults, check_faults, executor_name, field_faults, not_supported
+from controller.core.validation import action_faults, check_faults, field_faults, not_supported
 from controller.core.view import Fault, WorkflowView
 from controller.core.world import retry_config
 
@@ -40,7 +40,7 @@ def step_faults(view: WorkflowView, step: Step) -> Iterator[Fault]:
         retry_config(entry, *(retry.wire() for retry in (view.workflow.spec.retry, step.retry) if retry))
     except ValueError as error:
         yield Fault(Reason.INVALID_SPEC, f"{path}.retry: {error}")
-    traits = view.world.catalogue.built_ins.traits(executor_name(entry), step.parameters)
+    traits = view.world.catalogue.executors.traits(entry, step.parameters)
     policy = view.policy_of(step)
     if traits.needs_runner and view.runner_of(step) is None:
         message = policy.conflict or (

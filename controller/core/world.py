@@ -28,18 +28,6 @@ class Traits:
     idempotent: bool
 
 
-class BuiltIns(Protocol):
-    """The executors that this operator ships. Pure: no I/O."""
-
-    def version(self, name: str) -> int | None:
-        """Version of the executor, None if there is none of that name."""
-        ...
-
-    def traits(self, name: str, parameters: Json) -> Traits:
-        """Raises ValueError with one fault a line if the executor cannot read the parameters."""
-        ...
-
-
 @dataclass(frozen=True)
 class TypeEntry:
     """An ActionType of the cluster's catalogue with its raw spec and digest. Made once for each version of the type."""
@@ -65,12 +53,28 @@ class TypeEntry:
         return ParameterSchema(self.type.spec.parameters)
 
 
+class Executors(Protocol):
+    """The executors behind action types. Pure: no I/O."""
+
+    def fault(self, entry: TypeEntry) -> str | None:
+        """Why nothing here runs the type, with the path and what to do: `spec.executor.builtIn.name: ...`."""
+        ...
+
+    def traits(self, entry: TypeEntry, parameters: Json) -> Traits:
+        """Only for types without a fault. Raises ValueError, one fault a line, for parameters it cannot read."""
+        ...
+
+    def inverses(self, entry: TypeEntry) -> frozenset[str]:
+        """Names of the types that its own undo may use."""
+        ...
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """All action types of the cluster by name, and the executors behind them."""
 
     types: Mapping[str, TypeEntry]
-    built_ins: BuiltIns
+    executors: Executors
 
 
 @dataclass(frozen=True)

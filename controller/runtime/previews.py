@@ -10,7 +10,6 @@ from controller.api.workflow import Step
 from controller.core.errors import NotFound, PermanentFailure, RightMissing, TransientFailure
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import Journal, Json, Request
-from controller.core.validation import executor_name
 from controller.core.view import Fault, Findings, ProposalView, WorkflowView
 from controller.core.world import TypeEntry
 from controller.kube.api import Api
@@ -75,7 +74,7 @@ class Previews:
     ) -> Findings:
         if entry is None:
             return Findings()
-        executor = self._registry[executor_name(entry)]
+        executor = self._registry.of(entry)
         journal = Journal()
         try:
             parsed = executor.parse(parameters)

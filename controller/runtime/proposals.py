@@ -15,7 +15,6 @@ from controller.core.limits import Line
 from controller.core.operation import operation_time
 from controller.core.ports import Journal, Json, Operation, Request, Target
 from controller.core.proposal import claim_refused, decide, recheck
-from controller.core.validation import executor_name
 from controller.core.view import Access, Chance, Findings, ProposalView
 from controller.kube.api import Api
 from controller.kube.resources import APPROVALS, PROPOSALS
@@ -245,7 +244,7 @@ class ProposalReconciler:
         if view.type is None:
             raise RuntimeError("an attempt is to start whose action type is gone")
         metadata = view.proposal.metadata
-        executor = self._registry[executor_name(view.type)]
+        executor = self._registry.of(view.type)
         journal = Journal()
         attempt: Attempt = act.attempt
         namespace = metadata.namespace or ""
