@@ -56,9 +56,11 @@ class Registry:
         """Names of the types that its own undo may use."""
         return self.of(entry).inverses
 
-    def traits(self, entry: TypeEntry, parameters: Mapping[str, Any]) -> Traits:
+    def traits(self, entry: TypeEntry, parameters: Mapping[str, Any] | None) -> Traits:
         """What the executor says of an action with these parameters. Raises ParameterFaultsError."""
         action = self.of(entry)
+        if parameters is None:
+            return Traits(action.needs_runner, action.idempotent)
         parsed = action.parse(parameters)
         return Traits(action.acts_as_runner(parsed), action.idempotent and action.is_idempotent(parsed))
 

@@ -14,11 +14,11 @@ from controller.api.workflow import ActionWorkflow
 from controller.client.errors import ValidationError
 from controller.client.requests import field_faults
 from controller.core.digest import digest, sha256
-from controller.core.graph import step_path
 from controller.core.ports import Json
 from controller.core.request import proposal_request, workflow_request
 from controller.core.validation import action_faults
 from controller.core.view import ProposalView, WorkflowView
+from controller.core.workflow_validation import step_faults
 from controller.core.world import World
 
 Subjects = ActionProposal | ActionWorkflow
@@ -118,14 +118,13 @@ def recompute(subject: Subjects, raw_spec: Json, world: World) -> Recomputed:
             raise ValidationError([fault.message for fault in faults])
         document = proposal_request(view, entry)
     else:
+        whole = WorkflowView(subject, raw_spec, world, {})
         found = [
-            fault.message
-            for step in subject.spec.steps
-            for fault in action_faults(world.catalogue, step.action, step.parameters, step_path(step.name))
+            fault.message for step in whole.definition.all for fault in step_faults(whole, step) if not fault.missing
         ]
         if found:
             raise ValidationError(found)
-        document = workflow_request(WorkflowView(subject, raw_spec, world, {}))
+        document = workflow_request(whole)
     return Recomputed(sha256(document), document)
 
 

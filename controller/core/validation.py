@@ -35,8 +35,13 @@ def not_supported(path: str) -> Fault:
     return Fault(Reason.NOT_SUPPORTED, f"{path}: is not carried out by this version of the operator; remove it")
 
 
-def action_faults(catalogue: Catalogue, action: str, parameters: Json, path: str) -> list[Fault]:
-    """Faults of one action: type unknown or not ready, every fault of its parameters. `path`: `spec` or a step's."""
+def action_faults(
+    catalogue: Catalogue, action: str, parameters: Json, path: str, computed: frozenset[str] = frozenset()
+) -> list[Fault]:
+    """Faults of one action: type unknown or not ready, every fault of its parameters. `path`: `spec` or a step's.
+
+    `computed`: paths of parameters that are not known yet. What is wrong with them shows when they are.
+    """
     entry = catalogue.types.get(action)
     if entry is None:
         return [
@@ -50,8 +55,8 @@ def action_faults(catalogue: Catalogue, action: str, parameters: Json, path: str
     if unready:
         message = f"{path}.action: ActionType {action} cannot run here: {unready.message}"
         return [Fault(Reason.TYPE_NOT_READY, message, missing=True)]
-    faults = entry.parameters.faults(parameters, f"{path}.parameters")
-    if not faults:
+    faults = entry.parameters.faults(parameters, f"{path}.parameters", computed)
+    if not faults and not computed:
         faults = _reading_faults(catalogue.executors, entry, parameters, path)
     return [Fault(Reason.INVALID_PARAMETERS, fault) for fault in faults]
 

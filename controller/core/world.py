@@ -43,9 +43,9 @@ class TypeEntry:
 
     @cached_property
     def fixed(self) -> frozenset[str]:
-        """Names of the parameters that say what is touched."""
+        """Names of the parameters that say what is touched, or which secrets are used."""
         properties = self.type.spec.parameters.get("properties") or {}
-        return frozenset(name for name, schema in properties.items() if schema.get("fixed") is True)
+        return frozenset(name for name, schema in properties.items() if schema.get("fixed") or schema.get("secret"))
 
     @cached_property
     def parameters(self) -> ParameterSchema:
@@ -60,8 +60,11 @@ class Executors(Protocol):
         """Why nothing here runs the type, with the path and what to do: `spec.executor.builtIn.name: ...`."""
         ...
 
-    def traits(self, entry: TypeEntry, parameters: Json) -> Traits:
-        """Only for types without a fault. Raises ValueError, one fault a line, for parameters it cannot read."""
+    def traits(self, entry: TypeEntry, parameters: Json | None) -> Traits:
+        """Only for types without a fault. Parameters None = not known yet: what holds for all of them.
+
+        Raises ValueError, one fault a line, for parameters it cannot read.
+        """
         ...
 
     def inverses(self, entry: TypeEntry) -> frozenset[str]:
@@ -75,6 +78,12 @@ class Catalogue:
 
     types: Mapping[str, TypeEntry]
     executors: Executors
+
+    def inverses(self, action: str) -> frozenset[str]:
+        """Names of the types by which the action's own undo may take it back; none for a type that cannot run."""
+        entry = self.types.get(action)
+        usable = entry is not None and self.executors.fault(entry) is None
+        return self.executors.inverses(entry) if entry and usable else frozenset()
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,8 @@ class Previews:
         side_by_side = asyncio.Semaphore(STEPS_AT_ONCE)
 
         async def found(step: Step) -> Findings:
+            if step.computed:
+                return Findings()  # what it would change is known when it starts
             async with side_by_side:
                 return await self._find(
                     view.world.catalogue.types.get(step.action),
@@ -54,11 +56,11 @@ class Previews:
                     metadata.namespace or "",
                     metadata.name,
                     metadata.uid,
-                    view.runner_of(step),
-                    view.policy_of(step),
+                    view.runner_of(step.action),
+                    view.policy_of(step.action),
                 )
 
-        steps = view.workflow.spec.steps
+        steps = view.definition.all
         all_found = await asyncio.gather(*(found(step) for step in steps))
         return {step.name: one for step, one in zip(steps, all_found, strict=True)}
 

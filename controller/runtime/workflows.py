@@ -1,5 +1,7 @@
 """Carries out decisions about workflows: gather, create the steps' proposals, write."""
 
+from collections.abc import Iterator
+
 from controller.api.workflow import WorkflowStatus
 from controller.core.decision import Decision, Gather, NewStep
 from controller.core.errors import Conflict, NotFound
@@ -50,8 +52,8 @@ class WorkflowReconciler:
 
     def gone(self, key: Key, last: Json) -> None:
         """The workflow was deleted; Kubernetes deletes its steps' proposals."""
-        for step in (last.get("status") or {}).get("steps") or ():
-            self._ended.pop(Key(PROPOSALS.plural, key.namespace, step.get("proposal") or ""), None)
+        for name in _recorded(last):
+            self._ended.pop(Key(PROPOSALS.plural, key.namespace, name), None)
 
     async def reconcile(self, key: Key, raw: Json) -> Handled:
         """Decides and carries it out. Raises the errors of our own writes."""
@@ -62,14 +64,15 @@ class WorkflowReconciler:
         for step in decision.status.steps:
             if step.outcome and step.proposal:
                 self._ended.pop(Key(PROPOSALS.plural, key.namespace, step.proposal), None)
+            if step.rollback and step.rollback.outcome and step.rollback.proposal:
+                self._ended.pop(Key(PROPOSALS.plural, key.namespace, step.rollback.proposal), None)
         return Handled(stored, decision.wake_at)
 
     async def _decide(self, key: Key, raw: Json) -> tuple[WorkflowView, Decision[WorkflowStatus]]:
         read: dict[str, Child] = {
-            step["proposal"]: child(ended)
-            for step in (raw.get("status") or {}).get("steps") or ()
-            if step.get("proposal")
-            and (ended := self._ended.get(Key(PROPOSALS.plural, key.namespace, step["proposal"])))
+            name: child(ended)
+            for name in _recorded(raw)
+            if (ended := self._ended.get(Key(PROPOSALS.plural, key.namespace, name)))
         }
         findings: dict[str, Findings] | None = None
         access: Access | None = None
@@ -80,23 +83,13 @@ class WorkflowReconciler:
                 findings = await self._previews.of_workflow(view)
             elif decision.gather is Gather.ACCESS:
                 access = await self._reviews.of_workflow(view)
-            elif decision.gather is Gather.CHILDREN:
-                read |= await self._children(view)
+            elif decision.read:
+                read |= {name: await self._read(key.namespace, name) for name in sorted(decision.read)}
             elif decision.create:
                 read |= {step.name: await self._create(key.namespace, step) for step in decision.create}
             else:
                 return view, decision
         raise RuntimeError(f"the decision about {key} asks for the same again and again")
-
-    async def _children(self, view: WorkflowView) -> dict[str, Child]:
-        """The recorded proposals that are not live any more, read from the API server."""
-        namespace = view.workflow.metadata.namespace or ""
-        missing = [
-            step.proposal
-            for step in view.workflow.status.steps
-            if step.proposal and step.outcome is None and step.proposal not in view.children
-        ]
-        return {name: await self._read(namespace, name) for name in missing}
 
     async def _create(self, namespace: str, step: NewStep) -> Child:
         """Creates the step's proposal, or finds the one that has its name."""
@@ -112,3 +105,11 @@ class WorkflowReconciler:
             return child(await self._api.get(PROPOSALS, name, namespace=namespace))
         except NotFound:
             return Child(None, {})
+
+
+def _recorded(raw: Json) -> Iterator[str]:
+    """Names of the proposals that the workflow's status records."""
+    for step in (raw.get("status") or {}).get("steps") or ():
+        for made in (step, step.get("rollback") or {}):
+            if made.get("proposal"):
+                yield made["proposal"]
