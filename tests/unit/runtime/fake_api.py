@@ -27,11 +27,12 @@ from controller.kube.api import Api, Listed
 from controller.kube.events import EventWriter
 from controller.kube.resources import APPROVALS, NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
 from controller.runtime.access import AccessReviews
-from controller.runtime.attempts import AttemptRunner, Reach
+from controller.runtime.attempts import AttemptRunner
 from controller.runtime.audit import AuditLog
 from controller.runtime.declarations import Declarations
 from controller.runtime.declared import DeclaredReconciler
 from controller.runtime.enforcing import Enforcing
+from controller.runtime.executors import Executors, Reach
 from controller.runtime.intake import Intake
 from controller.runtime.metrics import Metrics
 from controller.runtime.outage import Outage
@@ -218,8 +219,9 @@ class Operator:
             lambda owner, attempt: self.usage.effect_made(owner.uid, attempt),
         )
         recorder = Recorder(api, events, AuditLog(self.audit), self.metrics)
-        reach, views = reach or RealReach(api), Views(self.store, self.votes, self.declarations, self.usage)
-        previews = Previews(api, registry, reach)
+        views = Views(self.store, self.votes, self.declarations, self.usage)
+        executors = Executors(registry, reach or RealReach(api))
+        previews = Previews(api, executors)
         self.enforcement = UNPROVEN
         self.declarations.enforcement = self.enforcement
         enforcing = Enforcing(self._look, self.declarations, lambda: self.intake.enqueue_living())
@@ -227,7 +229,7 @@ class Operator:
         reviews = AccessReviews(api, enforcing)
         proposals = ProposalReconciler(
             api=api, votes=self.votes, reviews=reviews, views=views,
-            recorder=recorder, previews=previews, attempts=self.attempts, registry=registry, reach=reach,
+            recorder=recorder, previews=previews, attempts=self.attempts, executors=executors,
             clock=clock, chance=self._chance, leading=lambda: self.leads, usage=self.usage,
         )  # fmt: skip
         workflows = WorkflowReconciler(
