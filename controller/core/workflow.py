@@ -253,7 +253,7 @@ def _with_preview(view: WorkflowView, status: WorkflowStatus, now: datetime) -> 
     request = sha256(workflow_request(view))
     result = combined_preview(view)
     preview = preview_status(result, now)
-    risks = [types[step.action].type.spec.risk for step in spec.steps if step.action in types]
+    risks = [types[action].type.spec.risk for action in spec.actions if action in types]
     return status.model_copy(
         update={
             "preview": preview,

@@ -46,11 +46,11 @@ class Previews:
                     view.world.catalogue.types.get(step.action),
                     step.parameters,
                     view.workflow.metadata,
-                    view.runner_of(step),
-                    view.policy_of(step),
+                    view.runner_of(step.action),
+                    view.policy_of(step.action),
                 )
 
-        steps = view.workflow.spec.steps
+        steps = view.workflow.spec.all_steps
         all_found = await asyncio.gather(*(found(step) for step in steps))
         return {step.name: one for step, one in zip(steps, all_found, strict=True)}
 
