@@ -15,7 +15,7 @@ from controller.kube.api import Api
 from controller.kube.events import EventWriter
 from controller.kube.lease import Lease, Timing
 from controller.kube.login import Login
-from controller.kube.resources import POLICIES
+from controller.kube.resources import POLICIES, PROPOSALS, WORKFLOWS
 from controller.kube.session import Session
 from controller.runtime.access import AccessReviews
 from controller.runtime.attempts import AttemptRunner
@@ -26,6 +26,7 @@ from controller.runtime.declared import DeclaredReconciler
 from controller.runtime.enforcing import Enforcing
 from controller.runtime.engine import Engine, Parts
 from controller.runtime.executors import Executors
+from controller.runtime.faults import Faults
 from controller.runtime.intake import Intake
 from controller.runtime.metrics import Metrics
 from controller.runtime.outage import Outage
@@ -165,14 +166,12 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 queue=queue,
                 intake=intake,
                 declarations=declarations,
-                proposals=proposals,
-                workflows=workflows,
+                reconcilers={PROPOSALS.plural: proposals, WORKFLOWS.plural: workflows},
                 declared=declared,
-                recorder=recorder,
+                faults=Faults(recorder, utc_now, options.settings),
                 outage=outage,
                 metrics=metrics,
                 clock=utc_now,
-                settings=options.settings,
             )
             engine = Engine(
                 Parts(
