@@ -36,11 +36,10 @@ class Progress:
         return all(step.outcome for step in self.steps)
 
 
-def unread(view: WorkflowView) -> bool:
-    """Whether the proposal of a step has to be read first: it ran, and is not live any more."""
-    return any(
-        started(step) and step.outcome is None and step.proposal not in view.children for step in _steps_of(view)
-    )
+def unread(view: WorkflowView) -> tuple[str, ...]:
+    """The proposals that have to be read first: of steps that ran, but not live any more."""
+    under_way = (step.proposal for step in _steps_of(view) if step.proposal and step.outcome is None)
+    return tuple(name for name in under_way if name not in view.children)
 
 
 def progress(view: WorkflowView, now: datetime) -> Progress:

@@ -7,7 +7,7 @@ from controller.api.names import Mode, Outcome, Phase, Reason, StepOutcome, Tran
 from controller.api.workflow import StepStatus, WorkflowStatus
 from controller.core.actors import canceller, requester
 from controller.core.approval_state import void, with_approval
-from controller.core.decision import Decision, Gather
+from controller.core.decision import Decision
 from controller.core.digest import digest, sha256
 from controller.core.lifecycle import Moment, blocked, effective_mode, ended, in_order, proposed, refused, waiting
 from controller.core.progress import progress, unread
@@ -57,8 +57,8 @@ def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
 
 
 def _go_on(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
-    if unread(view):
-        return Decision(gather=Gather.CHILDREN)
+    if missing := unread(view):
+        return Decision(read=missing)
     look = progress(view, now)
     if look.create:
         return Decision(create=look.create)
