@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict, ValidationError
 
+from controller.actions.about import About
 from controller.api.base import ApiModel
 from controller.core.ports import Executor, Operation, P, Request
 
@@ -36,6 +37,7 @@ class Action(Executor[P]):
     """A built-in action type, with the answers that fit most types. What it must say itself stands in `Executor`."""
 
     version: ClassVar[int] = 1
+    about: ClassVar[About]
     idempotent: ClassVar[bool] = True
     needs_runner: ClassVar[bool] = True
     fixed: ClassVar[frozenset[str]] = FIXED
