@@ -9,5 +9,4 @@ def covered_actions(workflow: ActionWorkflow) -> frozenset[str]:
     """
     if workflow.status.actions:
         return frozenset(workflow.status.actions)
-    steps = (*workflow.spec.steps, *workflow.spec.finally_)
-    return frozenset({step.action for step in steps} | {step.undo.action for step in steps if step.undo})
+    return frozenset(workflow.spec.actions)

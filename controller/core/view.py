@@ -232,9 +232,8 @@ class WorkflowView:
     def asked(self) -> ApprovalRule:
         """What policies ask for now, for all that may run for it together."""
         always = self.world.settings.approval_mode
-        rules = (self.policy_of(action).approvals for action in self.actions)
         requester = who_asked(self.workflow.spec.requested_by, self.workflow.metadata, self.world.enforcement)
-        return together([asked_by(rule, requester, always=always) for rule in rules])
+        return together([asked_by(policy.approvals, requester, always=always) for policy in self.policies])
 
     @cached_property
     def definition(self) -> Definition:
@@ -244,12 +243,16 @@ class WorkflowView:
     @cached_property
     def actions(self) -> tuple[str, ...]:
         """Names of all action types that may run for it, those that take steps back included."""
-        steps = self.definition.all
-        named = {step.action for step in steps} | {step.undo.action for step in steps if step.undo}
+        named = set(self.workflow.spec.actions)
         if self.definition.on_failure is OnFailure.ROLLBACK:
             for step in self.definition.steps:
                 named |= self.world.catalogue.inverses(step.action) if step.undo is None else set()
         return tuple(sorted(named))
+
+    @property
+    def policies(self) -> tuple[EffectivePolicy, ...]:
+        """The merged policy of each action that may run for it."""
+        return tuple(map(self.policy_of, self.actions))
 
     def policy_of(self, action: str) -> EffectivePolicy:
         requester = self.world.requester(self.workflow.spec, self.workflow.metadata.creation_timestamp)

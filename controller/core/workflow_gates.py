@@ -169,18 +169,18 @@ def suspended(view: WorkflowView, now: datetime) -> Block | None:
 
 def halted(view: WorkflowView, now: datetime) -> Block | None:
     """Refuse to start steps while a policy that matches any of them has its kill switch on."""
-    return next((block for policy in policies(view) if (block := halt_block(policy))), None)
+    return next((block for policy in view.policies if (block := halt_block(policy))), None)
 
 
 def policy_unsupported(view: WorkflowView, now: datetime) -> Block | None:
     """Refuse to start steps where a policy that matches any of them asks for what is not carried out."""
-    return next((block for policy in policies(view) if (block := policy_block(policy))), None)
+    return next((block for policy in view.policies if (block := policy_block(policy))), None)
 
 
 def protected(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse to start steps that will not be let at their target; its labels are looked at right before the start."""
     namespace = view.workflow.metadata.namespace or ""
-    if view.findings is None and any(stated.rule.labels for policy in policies(view) for stated in policy.protect):
+    if view.findings is None and any(stated.rule.labels for policy in view.policies for stated in policy.protect):
         return Fetch(Gather.PREVIEW)
     for step in view.definition.all:
         found = (view.findings or {}).get(step.name)
@@ -192,12 +192,12 @@ def protected(view: WorkflowView, now: datetime) -> Verdict | None:
 
 def outside_window(view: WorkflowView, now: datetime) -> Block | None:
     """Refuse to start what would come to a halt half way: each step needs an open window of its policies."""
-    return window_block(policies(view), now)
+    return window_block(view.policies, now)
 
 
 def frozen(view: WorkflowView, now: datetime) -> Block | None:
     """Refuse to start while a policy that matches any of its steps freezes actions."""
-    return freeze_block(policies(view), now)
+    return freeze_block(view.policies, now)
 
 
 def outdated(view: WorkflowView, now: datetime) -> Verdict | None:
@@ -277,14 +277,9 @@ def _no_way_back(view: WorkflowView) -> Iterator[str]:
             yield f"a rollback cannot take back {', '.join(left)}: nothing undoes these actions"
 
 
-def policies(view: WorkflowView) -> Iterator[EffectivePolicy]:
-    """The merged policy of each action that may run for the workflow."""
-    return (view.policy_of(action) for action in view.actions)
-
-
 def without_leave(view: WorkflowView) -> EffectivePolicy | None:
     """The policy of the first action that may not run."""
-    return next((policy for policy in policies(view) if policy.mode is not Mode.EXECUTE), None)
+    return next((policy for policy in view.policies if policy.mode is not Mode.EXECUTE), None)
 
 
 def validated(view: WorkflowView) -> bool:
