@@ -9,6 +9,7 @@ import pydantic
 
 from controller.api.base import unknown_fields
 from controller.api.crd import crd
+from controller.api.names import Reason
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
 from controller.client.errors import ValidationError
@@ -120,7 +121,7 @@ def recompute(subject: Subjects, raw_spec: Json, world: World) -> Recomputed:
     else:
         whole = WorkflowView(subject, raw_spec, world, {})
         found = [
-            fault.message for step in whole.definition.all for fault in step_faults(whole, step) if not fault.missing
+            fault.message for step in whole.definition.all for fault in step_faults(whole, step) if fault.reason is not Reason.RUNNER_MISSING
         ]
         if found:
             raise ValidationError(found)

@@ -57,9 +57,11 @@ def told(view: WorkflowView, status: WorkflowStatus, steps: tuple[StepStatus, ..
         if step.outcome is not StepOutcome.SKIPPED:
             message = f"{step.name}: {step.outcome}" + (f": {step.message}" if step.message else "")
             status = note(status, Transition.STEP_FINISHED, message, actor=actor, at=now)
-    for why in dict.fromkeys(step.message for step in fresh if step.outcome is StepOutcome.SKIPPED):
-        skipped = [step for step in fresh if step.outcome is StepOutcome.SKIPPED and step.message == why]
-        status = note(status, Transition.STEP_SKIPPED, f"{names(skipped)}: skipped, {why}", actor=actor, at=now)
+    skipped = [step for step in fresh if step.outcome is StepOutcome.SKIPPED]
+    for alike in ([step for step in skipped if passed(step)], [step for step in skipped if not passed(step)]):
+        if alike:
+            message = f"{names(alike)}: skipped, {alike[0].message}"
+            status = note(status, Transition.STEP_SKIPPED, message, actor=actor, at=now)
     for step in steps:
         old = before[step.name].rollback if step.name in before else None
         if step.rollback and step.rollback.outcome and not (old and old.outcome):
