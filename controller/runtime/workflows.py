@@ -1,11 +1,10 @@
 """Carries out decisions about workflows: gather, create the steps' proposals, write."""
 
-from collections.abc import Iterator
-
 from controller.api.workflow import WorkflowStatus
 from controller.core.decision import Decision, Gather, NewStep
 from controller.core.errors import Conflict, NotFound
 from controller.core.ports import Json
+from controller.core.steps import recorded
 from controller.core.view import Access, Child, Findings, WorkflowView
 from controller.core.workflow import decide
 from controller.kube.api import Api
@@ -52,7 +51,7 @@ class WorkflowReconciler:
 
     def gone(self, key: Key, last: Json) -> None:
         """The workflow was deleted; Kubernetes deletes its steps' proposals."""
-        for name in _recorded(last):
+        for name, _ in recorded(last.get("status") or {}):
             self._ended.pop(Key(PROPOSALS.plural, key.namespace, name), None)
 
     async def reconcile(self, key: Key, raw: Json) -> Handled:
@@ -61,17 +60,15 @@ class WorkflowReconciler:
         if decision.status is None:
             return Handled(raw, decision.wake_at)
         stored = await self._recorder.write(WORKFLOWS, raw, view.workflow.status, decision.status)
-        for step in decision.status.steps:
-            if step.outcome and step.proposal:
-                self._ended.pop(Key(PROPOSALS.plural, key.namespace, step.proposal), None)
-            if step.rollback and step.rollback.outcome and step.rollback.proposal:
-                self._ended.pop(Key(PROPOSALS.plural, key.namespace, step.rollback.proposal), None)
+        for name, ended in recorded(stored["status"]):
+            if ended:
+                self._ended.pop(Key(PROPOSALS.plural, key.namespace, name), None)
         return Handled(stored, decision.wake_at)
 
     async def _decide(self, key: Key, raw: Json) -> tuple[WorkflowView, Decision[WorkflowStatus]]:
         read: dict[str, Child] = {
             name: child(ended)
-            for name in _recorded(raw)
+            for name, _ in recorded(raw.get("status") or {})
             if (ended := self._ended.get(Key(PROPOSALS.plural, key.namespace, name)))
         }
         findings: dict[str, Findings] | None = None
@@ -105,11 +102,3 @@ class WorkflowReconciler:
             return child(await self._api.get(PROPOSALS, name, namespace=namespace))
         except NotFound:
             return Child(None, {})
-
-
-def _recorded(raw: Json) -> Iterator[str]:
-    """Names of the proposals that the workflow's status records."""
-    for step in (raw.get("status") or {}).get("steps") or ():
-        for made in (step, step.get("rollback") or {}):
-            if made.get("proposal"):
-                yield made["proposal"]
