@@ -175,8 +175,6 @@ class Reason(StrEnum):
     """A proposal of its name is there that was not made for it."""
     PROPOSAL_GONE = "ProposalGone"
     """Its proposal was deleted."""
-    NO_UNDO = "NoUndo"
-    """Nothing takes it back."""
     INTERNAL_ERROR = "InternalError"
     """A fault of the operator itself while it handled this object."""
 
