@@ -115,6 +115,7 @@ def _stamps(kubectl: Kubectl) -> bool:
                        "executor": {"builtIn": {"name": "wait", "version": 1}}},
         "ActionProposal": {"action": "wait", "reason": "r"},
         "ActionWorkflow": {"description": "d", "reason": "r", "steps": [{"name": "a", "action": "wait"}]},
+        "ActionRunbook": {"description": "d", "steps": [{"name": "a", "action": "wait"}]},
         "ActionApproval": {"subject": {"kind": "ActionProposal", "name": "a", "uid": "a"}, "actions": ["wait"],
                            "digest": "sha256:" + "0" * 64, "decision": "Reject"},
     }  # fmt: skip
@@ -126,7 +127,7 @@ def _stamps(kubectl: Kubectl) -> bool:
             return False
         raise
     return all(
-        "requestedBy" in made["spec"] or "approver" in made["spec"] or made["metadata"].get("annotations")
+        made["spec"].keys() & {"requestedBy", "approver", "editedBy"} or made["metadata"].get("annotations")
         for made in yaml.safe_load_all(answer)
     )
 

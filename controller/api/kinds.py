@@ -5,6 +5,7 @@ from controller.api.approval import ActionApproval
 from controller.api.policy import ActionPolicy
 from controller.api.proposal import ActionProposal
 from controller.api.resource import Resource
+from controller.api.runbook import ActionRunbook
 from controller.api.workflow import ActionWorkflow
 
 KINDS: tuple[type[Resource], ...] = (
@@ -13,4 +14,5 @@ KINDS: tuple[type[Resource], ...] = (
     ActionProposal,
     ActionWorkflow,
     ActionApproval,
+    ActionRunbook,
 )

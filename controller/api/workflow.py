@@ -9,6 +9,8 @@ from controller.api.base import (
     ATOMIC,
     SET,
     ActionName,
+    Digest,
+    ObjectName,
     OpaqueMap,
     Rule,
     Seconds,
@@ -19,7 +21,7 @@ from controller.api.base import (
     Timestamp,
     list_type,
 )
-from controller.api.common import Check, LifecycleStatus, RetrySpec
+from controller.api.common import Check, Identity, LifecycleStatus, RetrySpec
 from controller.api.names import Mode, Reason, Risk, StepOutcome
 from controller.api.proposal import LifecycleSpec
 from controller.api.resource import (
@@ -103,16 +105,15 @@ class RetryOf(SpecModel):
     """Its uid: another of the same name is another."""
 
 
-class WorkflowSpec(LifecycleSpec):
-    """What is asked for. Immutable but for `suspend` and `cancelled`."""
+Steps = Annotated[tuple[Step, ...], Field(min_length=1, max_length=100, json_schema_extra=list_type("map", "name"))]
 
-    description: Annotated[str, Field(min_length=1, max_length=1024)]
-    """What it is, in one sentence."""
+
+class Plan(SpecModel):
+    """What runs, in which order, and what becomes of the rest when a step fails: of a workflow or of a runbook."""
+
     order: Order = Order.SEQUENCE
     """Sequence: one after the other. Graph: as dependsOn says; steps without it start at once."""
-    parameters: OpaqueMap = Field(default_factory=dict)
-    """Values for expressions."""
-    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=100, json_schema_extra=list_type("map", "name"))]
+    steps: Steps = ()
     """The actions."""
     finally_: Annotated[
         tuple[Step, ...],
@@ -123,42 +124,6 @@ class WorkflowSpec(LifecycleSpec):
     """Stop: start nothing new. Continue: skip what depends on the failed step. Rollback: undo the others."""
     max_parallel: Annotated[int, Field(ge=1, le=100)] = 10
     """How many steps run at the same time."""
-    retry_of: RetryOf | None = None
-    """Starts from what that workflow left: steps that succeeded there, and are the same here, are not run again."""
-
-    RULES: ClassVar[tuple[Rule, ...]] = (
-        CANCEL_LATCH,
-        Rule(
-            rule="self.order == 'Graph' || self.steps.all(s, !has(s.dependsOn) || size(s.dependsOn) == 0)",
-            message="dependsOn needs order: Graph; a Sequence runs its steps one after the other",
-            field_path=".steps",
-        ),
-        Rule(
-            rule="self.order == 'Graph' || !has(self.finally) || "
-            "self.finally.all(s, !has(s.dependsOn) || size(s.dependsOn) == 0)",
-            message="dependsOn of finally steps needs order: Graph",
-            field_path=".finally",
-        ),
-        Rule(
-            rule="!has(self.finally) || !self.finally.exists(f, self.steps.exists(s, s.name == f.name))",
-            message="a finally step must not have the name of another step",
-            field_path=".finally",
-        ),
-        *(
-            immutable(name, required=True)
-            for name in (
-                "description", "reason", "mode", "activeDeadlineSeconds", "order", "steps", "onFailure",
-                "maxParallel",
-            )
-        ),
-        *(
-            immutable(name, required=False)
-            for name in (
-                "parameters", "finally", "ticket", "serviceAccountName", "requestedBy", "retry", "notBefore",
-                "startingDeadlineSeconds", "retryOf", "ttlSecondsAfterFinished",
-            )
-        ),
-    )  # fmt: skip
 
     @property
     def all_steps(self) -> tuple[Step, ...]:
@@ -170,6 +135,71 @@ class WorkflowSpec(LifecycleSpec):
         """Every action type that it may run, explicit undo included, each once."""
         undo = (step.undo.action for step in self.all_steps if step.undo)
         return tuple(dict.fromkeys([*(step.action for step in self.all_steps), *undo]))
+
+
+PLAN_RULES = (
+    Rule(
+        rule="self.order == 'Graph' || !has(self.steps) || "
+        "self.steps.all(s, !has(s.dependsOn) || size(s.dependsOn) == 0)",
+        message="dependsOn needs order: Graph; a Sequence runs its steps one after the other",
+        field_path=".steps",
+    ),
+    Rule(
+        rule="self.order == 'Graph' || !has(self.finally) || "
+        "self.finally.all(s, !has(s.dependsOn) || size(s.dependsOn) == 0)",
+        message="dependsOn of finally steps needs order: Graph",
+        field_path=".finally",
+    ),
+    Rule(
+        rule="!has(self.finally) || !has(self.steps) || "
+        "!self.finally.exists(f, self.steps.exists(s, s.name == f.name))",
+        message="a finally step must not have the name of another step",
+        field_path=".finally",
+    ),
+)
+
+
+class RunbookRef(SpecModel):
+    """An ActionRunbook of the same namespace."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    """Its name."""
+
+
+class WorkflowSpec(Plan, LifecycleSpec):
+    """What is asked for. Immutable but for `suspend` and `cancelled`."""
+
+    description: Annotated[str, Field(min_length=1, max_length=1024)]
+    """What it is, in one sentence."""
+    runbook_ref: RunbookRef | None = None
+    """Runs this runbook instead of steps of its own."""
+    parameters: OpaqueMap = Field(default_factory=dict)
+    """Values for expressions; with `runbookRef`, the parameters of the runbook."""
+    retry_of: RetryOf | None = None
+    """Starts from what that workflow left: steps that succeeded there, and are the same here, are not run again."""
+
+    RULES: ClassVar[tuple[Rule, ...]] = (
+        CANCEL_LATCH,
+        Rule(rule="has(self.steps) != has(self.runbookRef)", message="give either steps or runbookRef, exactly one"),
+        Rule(
+            rule="!has(self.runbookRef) || (self.order == 'Sequence' && !has(self.finally) && "
+            "self.onFailure == 'Stop' && self.maxParallel == 10)",
+            message="order, finally, onFailure and maxParallel are for the runbook to say; leave them out",
+            field_path=".runbookRef",
+        ),
+        *PLAN_RULES,
+        *(
+            immutable(name, required=True)
+            for name in ("description", "reason", "mode", "activeDeadlineSeconds", "order", "onFailure", "maxParallel")
+        ),
+        *(
+            immutable(name, required=False)
+            for name in (
+                "steps", "runbookRef", "parameters", "finally", "ticket", "serviceAccountName", "requestedBy", "retry",
+                "notBefore", "startingDeadlineSeconds", "retryOf", "ttlSecondsAfterFinished",
+            )
+        ),
+    )  # fmt: skip
 
 
 class StepRollback(StatusModel):
@@ -212,6 +242,21 @@ class StepStatus(StatusModel):
     """How it was taken back."""
 
 
+class PinnedRunbook(StatusModel):
+    """The runbook as it was when the workflow was first found in order: this is what runs, whatever becomes of it."""
+
+    name: ObjectName
+    """Its name."""
+    uid: ShortText
+    """Its uid."""
+    digest: Digest
+    """Digest of its spec, but for who edited it."""
+    edited_by: Identity | None = None
+    """Who last edited it, as far as that is proven. Their approval counts like the requester's own."""
+    spec: OpaqueMap
+    """Its spec."""
+
+
 class WorkflowStatus(LifecycleStatus):
     """What the operator did and knows. Only the operator writes it."""
 
@@ -221,6 +266,8 @@ class WorkflowStatus(LifecycleStatus):
     """The mode in force."""
     actions: Annotated[tuple[ActionName, ...], Field(max_length=240, json_schema_extra=SET)] = ()
     """Every action type that may run for it, those that take steps back included: what its approvals cover."""
+    runbook: PinnedRunbook | None = None
+    """The runbook that it runs."""
     progress: Annotated[str, Field(max_length=16)] | None = None
     """Ended steps of all: `2/5`."""
     steps: Annotated[tuple[StepStatus, ...], Field(max_length=120, json_schema_extra=list_type("map", "name"))] = ()

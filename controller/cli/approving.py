@@ -7,6 +7,7 @@ from datetime import datetime
 from controller.api.approval import ActionApproval, Vote
 from controller.api.common import Identity
 from controller.api.names import Reason
+from controller.api.workflow import ActionWorkflow
 from controller.cli.approvals import approved, still_missing, waits_for
 from controller.cli.asking import confirm
 from controller.cli.ballot import ballot
@@ -26,7 +27,10 @@ from controller.client.votes import check_votable, vote_manifest
 from controller.client.voting import cast_vote
 from controller.core.errors import NotFound, TransientFailure
 
-OWN_DOES_NOT_COUNT = "you asked for it yourself, and the policy does not count the requester's own (approval.allowSelf)"
+OWN_DOES_NOT_COUNT = (
+    "you asked for it yourself or last edited its runbook, and the policy does not count the requester's own "
+    "(approval.allowSelf)"
+)
 COUNT_SECONDS = 5.0
 LOOK_SECONDS = 0.25
 _VERBS = {Vote.APPROVE: "approve", Vote.REJECT: "reject"}
@@ -106,9 +110,10 @@ def why_not_counted(model: Model, vote: ActionApproval) -> Tally:
 
 
 def is_own(model: Model, me: Identity) -> bool:
-    """Whether it was asked for by the same user."""
-    asker = model.spec.requested_by
-    return asker is not None and asker.username == me.username
+    """Whether the same user asked for it, or last edited the runbook that it runs."""
+    pinned = model.status.runbook if isinstance(model, ActionWorkflow) else None
+    own = (model.spec.requested_by, pinned.edited_by if pinned else None)
+    return any(who is not None and who.username == me.username for who in own)
 
 
 def own_counts(model: Model) -> bool | None:

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from controller.cli.session import Run
     from controller.client.scope import Scope
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
-def checked(read: Callable[[str], T], text: str) -> T:
+def checked(read: Callable[[S], T], text: S) -> T:
     """What it reads as. What it cannot read is wrong usage, told before any cluster is asked."""
     try:
         return read(text)

@@ -12,13 +12,14 @@ from controller.cli.approvals import approval_section, digest_line
 from controller.cli.items import Model
 from controller.cli.page import changes, request_rows, title, yaml_text
 from controller.cli.screen import INDENT, Grid, fields, section, shown
+from controller.core.definition import plan_of
 from controller.core.ports import Json
 
 EVERYTHING = 1_000_000
 _TOLD = frozenset(
     {
-        "action", "parameters", "description", "order", "onFailure", "steps", "finally", "reason", "ticket",
-        "serviceAccountName", "requestedBy", "mode", "suspend", "cancelled", "ttlSecondsAfterFinished",
+        "action", "parameters", "description", "runbookRef", "order", "onFailure", "steps", "finally", "reason",
+        "ticket", "serviceAccountName", "requestedBy", "mode", "suspend", "cancelled", "ttlSecondsAfterFinished",
     }
 )  # fmt: skip
 _STEP_TOLD = frozenset({"name", "action", "parameters", "dependsOn", "undo"})
@@ -43,7 +44,9 @@ def ballot(model: Model, now: datetime) -> Group:
 
 def _settings(model: Model) -> Iterator[tuple[str, Text]]:
     """What else the request says: times, retry, conditions."""
-    told = _TOLD - {"parameters"} if isinstance(model, ActionWorkflow) else _TOLD
+    told = _TOLD
+    if isinstance(model, ActionWorkflow) and model.spec.runbook_ref is None:
+        told = _TOLD - {"parameters"}  # of a runbook's they are told beside it
     if rest := _rest(model.spec, told):
         yield "Also", shown(yaml_text(rest))
 
@@ -55,9 +58,9 @@ def _rest(spec: SpecModel, told: frozenset[str]) -> Json:
 
 
 def _plan(workflow: ActionWorkflow) -> Grid:
-    spec = workflow.spec
-    rows = [row for step in spec.steps for row in _step(step, step.name)]
-    rows += [row for step in spec.finally_ for row in _step(step, f"finally {step.name}")]
+    plan = plan_of(workflow)
+    rows = [row for step in plan.steps for row in _step(step, step.name)]
+    rows += [row for step in plan.finally_ for row in _step(step, f"finally {step.name}")]
     return Grid(rows, header=("STEP", "ACTION", "AFTER", "PARAMETERS"), indent=INDENT)
 
 

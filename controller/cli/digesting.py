@@ -14,6 +14,7 @@ from controller.actions.registry import built_ins
 from controller.api.actiontype import ActionType
 from controller.api.base import API_VERSION
 from controller.api.policy import ActionPolicy
+from controller.api.workflow import ActionWorkflow
 from controller.cli.data import write
 from controller.cli.exits import Exit
 from controller.cli.find import BOTH, find
@@ -29,9 +30,10 @@ from controller.core.digest import type_digest
 from controller.core.enforcement import Enforcement
 from controller.core.errors import NotFound, RightMissing
 from controller.core.ports import Json
+from controller.core.runbook import RunbookEntry, entry_of
 from controller.core.settings import Settings
 from controller.core.world import Catalogue, TypeEntry, World
-from controller.kube.resources import NAMESPACES, POLICIES, TYPES
+from controller.kube.resources import NAMESPACES, POLICIES, RUNBOOKS, TYPES
 
 _KINDS: dict[str, Kind] = {kind.INFO.kind: kind for kind in BOTH}
 
@@ -55,7 +57,7 @@ async def digest_file(run: Run, path: str, *, form: ReportForm) -> Exit:
         item = Item(kind, stored)
         if item.namespace not in rules:
             rules[item.namespace] = await _read_rules(run, item.namespace)
-        found.append((item, _compared(item, rules[item.namespace])))
+        found.append((item, _compared(item, rules[item.namespace], await _runbook(run, item))))
     if form is not ReportForm.TEXT:
         data = [_as_data(item, comparison) for item, comparison in found]
         write(run.out, data[0] if len(data) == 1 else {"items": data}, form)
@@ -68,7 +70,7 @@ async def digest_file(run: Run, path: str, *, form: ReportForm) -> Exit:
 async def digest_stored(run: Run, name: str, *, form: ReportForm) -> Exit:
     """For a stored object, compared with its status. Exit code 1 when they differ."""
     item = await find(run.api, run.namespace, name)
-    comparison = _compared(item, await _read_rules(run, item.namespace))
+    comparison = _compared(item, await _read_rules(run, item.namespace), await _runbook(run, item))
     if form is not ReportForm.TEXT:
         write(run.out, _as_data(item, comparison), form)
     else:
@@ -80,10 +82,18 @@ async def digest_stored(run: Run, name: str, *, form: ReportForm) -> Exit:
     return Exit.OK if comparison.same else Exit.ERROR
 
 
-def _compared(item: Item, rules: Rules) -> Comparison:
+async def _runbook(run: Run, item: Item) -> RunbookEntry | None:
+    """What it names, if it has not pinned it yet."""
+    model = item.model
+    if not isinstance(model, ActionWorkflow) or model.spec.runbook_ref is None or model.status.runbook is not None:
+        return None
+    return entry_of(await run.api.get(RUNBOOKS, model.spec.runbook_ref.name, namespace=item.namespace))
+
+
+def _compared(item: Item, rules: Rules, runbook: RunbookEntry | None) -> Comparison:
     if item.model is None:
         raise Refused(f"{item.short}: {UNREADABLE}")
-    computed = recompute(item.model, item.raw["spec"], rules.world)
+    computed = recompute(item.model, item.raw["spec"], rules.world, runbook)
     if rules.unread is not None and policy_needed(item.model, rules.world):
         raise RightMissing(f"{item.short} names no runner, so the digest depends on policies: {rules.unread}")
     return compare(item.model, computed, rules.world, rules.types_changed)

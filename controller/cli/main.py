@@ -20,7 +20,15 @@ from controller.cli.arguments import (
     seconds,
 )
 from controller.cli.leave import leave
-from controller.cli.options import Connection, KindChoice, ListForm, PageForm, object_name
+from controller.cli.options import (
+    Connection,
+    KindChoice,
+    ListForm,
+    PageForm,
+    assignments,
+    object_name,
+    runbook_name,
+)
 from controller.cli.rules import rules
 
 if TYPE_CHECKING:
@@ -213,6 +221,41 @@ def undo(
         connection(context, namespace, context_name, kubeconfig),
         lambda run: undo_one(run, name, new_name=new_name, reason=reason, form=output, then_wait=then_wait),
     )
+
+
+@app.command("run", epilog=exits.HELP)
+def run_(
+    context: typer.Context,
+    runbook: Annotated[str, typer.Argument(metavar="RUNBOOK", parser=lambda text: checked(runbook_name, text))],
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", metavar="KEY=VALUE", help="A parameter; may be given again."),
+    ] = None,
+    new_name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Default: RUNBOOK-random.")] = None,
+    reason: Annotated[
+        str | None, typer.Option("--reason", metavar="TEXT", help="Default: the runbook's description.")
+    ] = None,
+    runner: Annotated[
+        str | None, typer.Option("--service-account", metavar="NAME", help="The runner; default: from policy.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Stop after the preview.")] = False,
+    then_wait: Annotated[bool, typer.Option("--wait", help="Wait for its outcome.")] = False,
+    output: Manifest = None,
+    namespace: Namespace = None,
+    context_name: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Run a runbook: propose a workflow of it."""
+    from controller.cli.running import run_runbook
+
+    given = checked(assignments, tuple(parameters or ()))
+    run(
+        connection(context, namespace, context_name, kubeconfig),
+        lambda run: run_runbook(
+            run, runbook, given, name=new_name, reason=reason, runner=runner,
+            dry_run=dry_run, form=output, then_wait=then_wait,
+        ),
+    )  # fmt: skip
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Options that commands share. Imports nothing heavy: `--help` must be there at once."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,3 +71,24 @@ def namespace_name(text: str) -> str:
     if text and not _NAMESPACE.fullmatch(text):
         raise ValueError(f"{text!r} is not a namespace; write at most 63 lower-case letters, digits and '-'")
     return text
+
+
+def runbook_name(text: str) -> str:
+    """The name of a runbook from NAME or arb/NAME. Raises ValueError."""
+    kind, slash, name = text.rpartition("/")
+    if (slash and kind not in ("arb", "actionrunbook")) or name in _NO_NAMES or "%" in text or "/" in kind:
+        raise ValueError(f"{text!r} is not a runbook; write NAME or arb/NAME")
+    return name
+
+
+def assignments(texts: Iterable[str]) -> dict[str, str]:
+    """`replicas=6` by name. Raises ValueError for what has no name, no value, or is given twice."""
+    found: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise ValueError(f"{text!r}: write parameters like -p replicas=6")
+        if name in found:
+            raise ValueError(f"-p {name} is given twice")
+        found[name] = value
+    return found

@@ -21,6 +21,7 @@ from controller.cli.times import Clock, age, countdown, span, stamp, took
 from controller.client.errors import NothingToUndo
 from controller.client.standing import phase_of
 from controller.client.undo import undo_request
+from controller.core.definition import plan_of
 
 LONGEST_VALUE = 160
 BRIEF_HISTORY = 5
@@ -68,8 +69,7 @@ def request_rows(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
             yield "Parameters", shown(yaml_text(model.spec.parameters))
     else:
         yield "What", shown(model.spec.description)
-        how = f"{len(model.spec.steps)} steps, order {model.spec.order}, on failure {model.spec.on_failure}{risk}"
-        yield "How", shown(how)
+        yield from _course(model, risk)
     yield "Reason", shown(spec.reason)
     if spec.ticket:
         yield "Ticket", shown(spec.ticket)
@@ -88,6 +88,19 @@ def request_rows(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
         yield "Step of", shown(f"aw/{owner.name}")
 
 
+def _course(workflow: ActionWorkflow, risk: str) -> Iterator[tuple[str, Text]]:
+    """How many steps in which order; the runbook that they are of."""
+    reference, pinned = workflow.spec.runbook_ref, workflow.status.runbook
+    if reference is not None:
+        by = f", last edited by {pinned.edited_by.username}" if pinned and pinned.edited_by else ""
+        yield "Runbook", shown(f"{reference.name}{by}" if pinned else f"{reference.name}, not looked at yet")
+        if workflow.spec.parameters:
+            yield "Parameters", shown(yaml_text(workflow.spec.parameters))
+    if reference is None or pinned is not None:
+        plan = plan_of(workflow)
+        yield "How", shown(f"{len(plan.steps)} steps, order {plan.order}, on failure {plan.on_failure}{risk}")
+
+
 def _standing(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
     spec, status = model.spec, model.status
     said = message(model, now)
@@ -96,8 +109,8 @@ def _standing(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
     yield "Phase", line.append_text(shown(f": {said}")) if said else line
     if status.outcome is None:
         yield from _awaited(model, now)
-    if isinstance(model, ActionWorkflow) and status.phase:
-        yield "Progress", shown(f"{model.status.progress or f'0/{len(model.spec.steps)}'} steps")
+    if isinstance(model, ActionWorkflow) and status.phase and plan_of(model).steps:
+        yield "Progress", shown(f"{model.status.progress or f'0/{len(plan_of(model).steps)}'} steps")
     if status.retry_count:
         yield "Retries", Text(str(status.retry_count))
     if status.started_at:
@@ -165,8 +178,9 @@ def _work(model: Model, now: datetime) -> list[RenderableType]:
 
 def _steps(model: ActionWorkflow, now: datetime) -> Grid:
     told = {step.name: step for step in model.status.steps}
-    graph = model.spec.order is Order.GRAPH
-    rows = [_step(step, told.get(step.name) or StepStatus(name=step.name), now, graph) for step in model.spec.steps]
+    plan = plan_of(model)
+    graph = plan.order is Order.GRAPH
+    rows = [_step(step, told.get(step.name) or StepStatus(name=step.name), now, graph) for step in plan.steps]
     header = ("STEP", "ACTION", *(("AFTER",) if graph else ()), "STATE", "RETRIES", "TOOK", "MESSAGE")
     return Grid(rows, header=header, indent=INDENT)
 

@@ -13,6 +13,7 @@ from controller.cli.items import SHORT, Item, Model
 from controller.cli.screen import Grid, Last, one_line, shown
 from controller.cli.times import age, countdown
 from controller.client.standing import message_of, phase_of
+from controller.core.definition import plan_of
 
 STYLES: dict[Phase, str] = {
     Phase.PENDING: "dim",
@@ -59,7 +60,9 @@ def action_of(model: Model) -> str:
     """The action of a proposal; how far a workflow is."""
     if isinstance(model, ActionProposal):
         return model.spec.action
-    return f"{model.status.progress or f'0/{len(model.spec.steps)}'} steps"
+    if model.spec.runbook_ref is not None and model.status.runbook is None:
+        return f"runbook {model.spec.runbook_ref.name}"
+    return f"{model.status.progress or f'0/{len(plan_of(model).steps)}'} steps"
 
 
 def message(model: Model, now: datetime) -> str:

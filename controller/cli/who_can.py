@@ -8,6 +8,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from controller.api.common import Identity, Quorum
+from controller.api.workflow import ActionWorkflow
 from controller.cli.approvals import waits_for
 from controller.cli.approving import no_approval_needed, own_counts
 from controller.cli.data import write
@@ -107,9 +108,12 @@ def rule_lines(model: Model) -> Iterator[str]:
         for quorum in status.approval.quorums:
             yield _quorum(quorum)
         yield f"it has {waits_for(status.approval)}, each user counted once"
+    counts = {True: "and may approve it", False: "and does not count", None: "and may not count"}[own_counts(model)]
     if asker is not None:
-        counts = {True: "and may approve it", False: "and does not count", None: "and may not count"}
-        yield f"{asker.username} asked for it, {counts[own_counts(model)]}"
+        yield f"{asker.username} asked for it, {counts}"
+    runbook = model.status.runbook if isinstance(model, ActionWorkflow) else None
+    if runbook is not None and runbook.edited_by is not None:
+        yield f"{runbook.edited_by.username} last edited the runbook {runbook.name}, {counts}"
 
 
 def _quorum(quorum: Quorum) -> str:

@@ -1,4 +1,4 @@
-"""ActionClient: propose actions and workflows, approve them, wait for their outcome, cancel, suspend, undo, halt."""
+"""ActionClient: propose actions, workflows and runs of runbooks, approve, wait, cancel, suspend, undo, halt."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -23,6 +23,7 @@ from controller.client.requests import (
     step_mappings,
 )
 from controller.client.rules import Asked
+from controller.client.runbooks import asked_by, check_values, no_runbook
 from controller.client.scope import EVERYTHING, Scope
 from controller.client.standing import standing
 from controller.client.switches import end_halt, halt
@@ -32,9 +33,10 @@ from controller.client.voting import Cast, cast_vote
 from controller.core.errors import Conflict, LostAnswer, NotFound, PermanentFailure, TransientFailure
 from controller.core.graph import step_path
 from controller.core.ports import Json
+from controller.core.runbook import RunbookEntry, entry_of
 from controller.kube.api import Api
 from controller.kube.login import Login
-from controller.kube.resources import resource
+from controller.kube.resources import RUNBOOKS, resource
 from controller.kube.retries import write_again
 from controller.kube.session import Session
 
@@ -198,6 +200,89 @@ class ActionClient:
         if wrong:
             raise ValidationError(wrong)
         return await self._create(ActionWorkflow, manifest(ActionWorkflow.INFO, name, where, spec))
+
+    async def run_runbook(
+        self,
+        runbook: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        namespace: str | None = None,
+        name: str | None = None,
+        reason: str | None = None,
+        ticket: str | None = None,
+        service_account_name: str | None = None,
+        mode: str = Mode.EXECUTE,
+        not_before: datetime | None = None,
+        ttl_seconds_after_finished: int | None = None,
+    ) -> ActionWorkflow:
+        """Creates an ActionWorkflow that runs an ActionRunbook of the same namespace, and returns it.
+
+        Without a name it gets that of the runbook and a random part; without a reason, the runbook's description.
+
+        Raises:
+            ValueError: there is no such runbook, or it runs actions that do not exist.
+            ObserveOnlyError: policy lets one of its actions only be observed, and `mode` is not DryRun.
+            ValidationError: something in the parameters or in the runbook is wrong; all faults at once.
+            Conflict: the name is taken.
+        """
+        entry = await self.runbook(runbook, namespace=namespace)
+        body = await self.runbook_manifest(
+            entry,
+            dict(parameters or {}),
+            name=name,
+            reason=reason,
+            ticket=ticket,
+            service_account_name=service_account_name,
+            mode=mode,
+            not_before=not_before,
+            ttl_seconds_after_finished=ttl_seconds_after_finished,
+        )
+        return await self._create(ActionWorkflow, body)
+
+    async def runbook(self, name: str, *, namespace: str | None = None) -> RunbookEntry:
+        """The runbook as it is now. Raises ValueError with the names nearest to it where there is none."""
+        where = namespace or self.namespace
+        try:
+            return entry_of(await self.api.get(RUNBOOKS, name, namespace=where))
+        except NotFound:
+            there = (await self.api.list(RUNBOOKS, namespace=where)).items
+            raise ValueError(no_runbook(name, where, (raw["metadata"]["name"] for raw in there))) from None
+
+    async def runbook_manifest(
+        self,
+        entry: RunbookEntry,
+        parameters: Json,
+        *,
+        name: str | None = None,
+        reason: str | None = None,
+        ticket: str | None = None,
+        service_account_name: str | None = None,
+        mode: str = Mode.EXECUTE,
+        not_before: datetime | None = None,
+        ttl_seconds_after_finished: int | None = None,
+    ) -> Json:
+        """The workflow that `run_runbook` would create. Raises what that raises, but for Conflict."""
+        about, said = entry.runbook.metadata, entry.runbook.spec.description
+        check_values(entry, parameters)
+        spec = parsed(
+            WorkflowSpec,
+            {
+                "description": said,
+                "reason": reason or said,
+                "runbookRef": {"name": about.name},
+                "parameters": parameters or None,
+                "ticket": ticket,
+                "serviceAccountName": service_account_name,
+                "requestedBy": await self._who_we_are(),
+                "mode": _asked_mode(mode),
+                "notBefore": not_before,
+                "ttlSecondsAfterFinished": ttl_seconds_after_finished,
+            },
+        )
+        where, made = about.namespace or self.namespace, name or generated_name(about.name)
+        rules = await read_rules(self.api, where)
+        rules.check(asked_by(entry, spec, made, where), spec.mode, spec.requester)
+        return manifest(ActionWorkflow.INFO, made, where, spec)
 
     async def propose_undo(
         self, name: str, *, namespace: str | None = None, new_name: str | None = None, reason: str | None = None

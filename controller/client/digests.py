@@ -1,6 +1,5 @@
 """Recomputes the request digest of a proposal or workflow, and says what differs from a stored one. Pure."""
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,12 +13,14 @@ from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
 from controller.client.errors import ValidationError
 from controller.client.requests import field_faults
+from controller.core.defaults import with_defaults
 from controller.core.digest import digest, sha256
 from controller.core.ports import Json
 from controller.core.request import proposal_request, workflow_request
+from controller.core.runbook import RunbookEntry
 from controller.core.validation import action_faults
 from controller.core.view import ProposalView, WorkflowView
-from controller.core.workflow_validation import step_faults
+from controller.core.workflow_validation import workflow_faults
 from controller.core.world import World
 
 Subjects = ActionProposal | ActionWorkflow
@@ -85,32 +86,11 @@ def as_stored(kind: Kinds, manifest: Json, namespace: str) -> Json:
     return stored
 
 
-def with_defaults(value: object, schema: Json) -> object:
-    """The value as a structural schema defaults it.
+def recompute(subject: Subjects, raw_spec: Json, world: World, runbook: RunbookEntry | None = None) -> Recomputed:
+    """By the types and policies of `world`, and the runbook that is named, if none is pinned.
 
-    Source: Kubernetes' rules for CustomResourceDefinitions ("Defaulting and Nullable"): a null of a field that is not
-    nullable is dropped, then defaults are applied, from the outside in.
+    Raises ValidationError for what has no digest yet, all faults named.
     """
-    if isinstance(value, list):
-        return [with_defaults(item, schema.get("items") or {}) for item in value]
-    if not isinstance(value, dict):
-        return value
-    fields: Mapping[str, Json] = schema.get("properties") or {}
-    kept = {
-        name: item
-        for name, item in value.items()
-        if item is not None or name not in fields or fields[name].get("nullable")
-    }
-    for name, field in fields.items():
-        if "default" in field and name not in kept:
-            kept[name] = copy.deepcopy(field["default"])
-    others = schema.get("additionalProperties")
-    rest = others if isinstance(others, dict) else {}
-    return {name: with_defaults(item, fields.get(name, rest)) for name, item in kept.items()}
-
-
-def recompute(subject: Subjects, raw_spec: Json, world: World) -> Recomputed:
-    """By the types and policies of `world`. Raises ValidationError for what has no digest yet, all faults named."""
     if isinstance(subject, ActionProposal):
         view = ProposalView(subject, raw_spec, world)
         entry = view.type
@@ -119,8 +99,8 @@ def recompute(subject: Subjects, raw_spec: Json, world: World) -> Recomputed:
             raise ValidationError([fault.message for fault in faults])
         document = proposal_request(view, entry)
     else:
-        whole = WorkflowView(subject, raw_spec, world, {})
-        faults = [fault for step in whole.definition.all for fault in step_faults(whole, step)]
+        whole = WorkflowView(subject, raw_spec, world, {}, runbook=runbook)
+        faults = list(workflow_faults(whole))
         found = [fault.message for fault in faults if fault.reason is not Reason.RUNNER_MISSING]
         if found:
             raise ValidationError(found)

@@ -34,6 +34,8 @@ class ApprovalState:
     until: datetime
     requester_known: bool
     """Whether anything proves who asked."""
+    editor_known: bool = True
+    """The same of who last edited the runbook, where there is one."""
 
     @property
     def required(self) -> bool:
@@ -65,7 +67,9 @@ def approval_state(
     ends = expiry(rule, tally, request.not_before)
     if ends is not None:
         until = ends if not unmet(rule, tally) else min(until, ends)
-    return ApprovalState(rule, tally, enforcement, requested_at, until, request.requester is not None)
+    editor_known = request.editor is not None or not request.of_runbook
+    known = request.requester is not None
+    return ApprovalState(rule, tally, enforcement, requested_at, until, known, editor_known)
 
 
 def workflow_approval(
@@ -87,6 +91,8 @@ def workflow_approval(
         actions=covered_actions(workflow),
         requester=who_asked(spec.requested_by, metadata, enforcement),
         not_before=spec.not_before,
+        editor=status.runbook.edited_by if status.runbook else None,
+        of_runbook=spec.runbook_ref is not None,
     )
     return approval_state(request, votes, asked, status.approval, enforcement, now, revoked)
 
@@ -172,6 +178,13 @@ def _why_waiting(state: ApprovalState) -> tuple[Reason, str]:
         message = (
             "no approval counts, because it may be the requester's own: this was made before the admission policies "
             "that prove who asks were in force, or names nobody; propose it again"
+        )
+        return Reason.IDENTITY_NOT_ENFORCED, message
+    if not state.editor_known and not state.rule.allow_self:
+        message = (
+            "no approval counts, because it may be that of who last edited the runbook: that was made before the "
+            "admission policies that prove who edits were in force; make it again (kubectl replace --force) and "
+            "propose this again under a new name"
         )
         return Reason.IDENTITY_NOT_ENFORCED, message
     return Reason.AWAITING_APPROVAL, bounded(_missing(state))

@@ -50,6 +50,10 @@ class Request:
     requester: Identity | None
     """None: nothing proves who asked, so it may be anybody."""
     not_before: datetime | None
+    editor: Identity | None = None
+    """Who last edited the runbook that it runs. None: nothing proves who did."""
+    of_runbook: bool = False
+    """Whether it runs a runbook at all."""
 
 
 @dataclass(frozen=True)
@@ -215,6 +219,10 @@ def _uncounted(
         return "it may be the requester's own, for nothing proves who asked"
     if not rule.allow_self and request.requester is not None and who.username == request.requester.username:
         return "it is the requester's own"
+    if not rule.allow_self and request.of_runbook and request.editor is None:
+        return "it may be that of who last edited the runbook, for nothing proves who did"
+    if not rule.allow_self and request.editor is not None and who.username == request.editor.username:
+        return "it is that of who last edited the runbook"
     if who.username in earlier:
         return f"{who.username} has approved already"
     if now >= _valid_until(_cast_at(approval), rule, request.not_before):

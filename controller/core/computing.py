@@ -19,10 +19,13 @@ from controller.core.expressions import (
 from controller.core.ports import Json
 
 
-def about_workflow(workflow: ActionWorkflow) -> Json:
+def about_workflow(workflow: ActionWorkflow, parameters: Json) -> Json:
     """What expressions see of the workflow itself."""
-    metadata = workflow.metadata
-    return {"name": metadata.name, "namespace": metadata.namespace or "", "parameters": workflow.spec.parameters}
+    return {
+        "name": workflow.metadata.name,
+        "namespace": workflow.metadata.namespace or "",
+        "parameters": parameters,
+    }
 
 
 def compiled(one: Computed, names: frozenset[str]) -> Expression:

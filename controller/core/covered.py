@@ -1,6 +1,7 @@
 """What a vote on a workflow covers."""
 
 from controller.api.workflow import ActionWorkflow
+from controller.core.definition import plan_of
 
 
 def covered_actions(workflow: ActionWorkflow) -> frozenset[str]:
@@ -9,4 +10,4 @@ def covered_actions(workflow: ActionWorkflow) -> frozenset[str]:
     """
     if workflow.status.actions:
         return frozenset(workflow.status.actions)
-    return frozenset(workflow.spec.actions)
+    return frozenset(plan_of(workflow).actions)

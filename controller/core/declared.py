@@ -1,4 +1,4 @@
-"""The status of what platform teams declare: whether this operator can carry out a type or a policy."""
+"""The status of what platform teams declare: whether this operator can carry out a type, a policy or a runbook."""
 
 from datetime import datetime
 
@@ -6,10 +6,16 @@ from controller.api.actiontype import ActionTypeStatus
 from controller.api.common import Condition
 from controller.api.names import ConditionType, Reason
 from controller.api.policy import ActionPolicy, PolicyStatus
+from controller.api.runbook import RunbookStatus
 from controller.core.policy import spec_faults
+from controller.core.runbook import RunbookEntry
+from controller.core.runbook_validation import runbook_faults
+from controller.core.status import bounded
 from controller.core.validation import type_fault
 from controller.core.view import Fault
-from controller.core.world import Executors, TypeEntry
+from controller.core.world import Executors, TypeEntry, World
+
+MAX_TOLD = 4000
 
 
 def type_status(entry: TypeEntry, executors: Executors, now: datetime) -> ActionTypeStatus:
@@ -19,6 +25,18 @@ def type_status(entry: TypeEntry, executors: Executors, now: datetime) -> Action
     fault = type_fault(entry, executors)
     ready = _ready(action_type.status.conditions, fault, generation, now)
     return action_type.status.model_copy(
+        update={"observed_generation": generation, "digest": entry.digest, "conditions": (ready,)}
+    )
+
+
+def runbook_status(entry: RunbookEntry, world: World, now: datetime) -> RunbookStatus:
+    """The status that the runbook should have."""
+    runbook = entry.runbook
+    generation = runbook.metadata.generation
+    faults = runbook_faults(entry, world)
+    fault = Fault(Reason.INVALID_RUNBOOK, bounded("; ".join(faults), MAX_TOLD)) if faults else None
+    ready = _ready(runbook.status.conditions, fault, generation, now)
+    return runbook.status.model_copy(
         update={"observed_generation": generation, "digest": entry.digest, "conditions": (ready,)}
     )
 

@@ -4,9 +4,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from controller.api.workflow import ActionWorkflow, OnFailure, Order, Step
+from controller.api.common import RetrySpec
+from controller.api.runbook import RunbookSpec
+from controller.api.workflow import ActionWorkflow, OnFailure, Order, Plan, Step
 from controller.core.computing import about_workflow, known_from_the_beginning
 from controller.core.graph import predecessors, upstream
+from controller.core.ports import Json
+from controller.core.runbook import values_of
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,8 @@ class Definition:
     order: Order
     on_failure: OnFailure
     max_parallel: int
+    about: Json | None
+    """What expressions see of the workflow itself; None where the values of its parameters are not known."""
 
     @cached_property
     def all(self) -> tuple[Step, ...]:
@@ -48,12 +54,47 @@ class Definition:
         }
 
 
-def definition_of(workflow: ActionWorkflow) -> Definition:
-    spec = workflow.spec
-    names = frozenset(step.name for step in (*spec.steps, *spec.finally_))
-    about = about_workflow(workflow)
+def plan_of(workflow: ActionWorkflow, runbook: RunbookSpec | None = None) -> Plan:
+    """What it runs as it was written: its own steps, or those of the runbook that it names.
+
+    What was pinned goes before `runbook`, which is what has that name now. Empty where there is neither.
+    """
+    if workflow.spec.runbook_ref is None:
+        return workflow.spec
+    return pinned_spec(workflow) or runbook or Plan()
+
+
+def pinned_spec(workflow: ActionWorkflow) -> RunbookSpec | None:
+    """The runbook that it runs, whatever has become of it."""
+    pinned = workflow.status.runbook
+    return RunbookSpec.model_validate(pinned.spec) if pinned else None
+
+
+def definition_of(workflow: ActionWorkflow, plan: Plan, *, values: bool = True) -> Definition:
+    """The plan as this workflow runs it. `values` False: the parameters have none, so nothing is filled in."""
+    names = frozenset(step.name for step in plan.all_steps)
+    given = workflow.spec.parameters
+    about = about_workflow(workflow, values_of(plan, given) if isinstance(plan, RunbookSpec) else given)
 
     def known(steps: tuple[Step, ...]) -> tuple[Step, ...]:
-        return tuple(known_from_the_beginning(step, names, about) for step in steps)
+        whole = tuple(_with_retry(step, plan, workflow) for step in steps)
+        return tuple(known_from_the_beginning(step, names, about) for step in whole) if values else whole
 
-    return Definition(known(spec.steps), known(spec.finally_), spec.order, spec.on_failure, spec.max_parallel)
+    return Definition(
+        known(plan.steps),
+        known(plan.finally_),
+        plan.order,
+        plan.on_failure,
+        plan.max_parallel,
+        about if values else None,
+    )
+
+
+def _with_retry(step: Step, plan: Plan, workflow: ActionWorkflow) -> Step:
+    """The step with what the runbook says of retries below what the workflow and the step say."""
+    if not isinstance(plan, RunbookSpec) or plan.retry is None:
+        return step
+    merged: Json = {}
+    for retry in (plan.retry, workflow.spec.retry, step.retry):
+        merged |= retry.wire() if retry else {}
+    return step.model_copy(update={"retry": RetrySpec.model_validate(merged)})

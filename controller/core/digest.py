@@ -39,13 +39,15 @@ def request_document(
     types: Mapping[str, Json],
     runner: str | Mapping[str, str | None] | None,
     timings: Mapping[str, tuple[int, RetryConfig]],
+    runbook: Json | None = None,
 ) -> Json:
     """Everything that decides what will run, as the document that the request digest is over.
 
     `spec` as stored; `types` the specs of all reachable action types by name; `timings` the resolved timeout (seconds)
-    and retry of each step by name, a proposal being one step with the empty name.
+    and retry of each step by name, a proposal being one step with the empty name; `runbook` the spec of the runbook
+    that a workflow runs, without who edited it.
     """
-    return {
+    document = {
         "kind": kind,
         "namespace": namespace,
         "spec": {key: value for key, value in spec.items() if key not in _NOT_DIGESTED},
@@ -55,6 +57,7 @@ def request_document(
             name: {"timeoutSeconds": seconds, "retry": retry.wire()} for name, (seconds, retry) in timings.items()
         },
     }
+    return document if runbook is None else {**document, "runbook": runbook}
 
 
 def digest(request: str, changes: Sequence[Change]) -> str:

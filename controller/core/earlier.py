@@ -1,21 +1,24 @@
 """What a workflow takes over from the one that it retries: steps that succeeded there and are the same here. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from controller.api.names import Reason
 from controller.api.workflow import ActionWorkflow, RetryOf, Step, StepStatus
+from controller.core.definition import definition_of, plan_of
 from controller.core.steps import by_name, passed
 
 
-def taken_over(workflow: ActionWorkflow, earlier: ActionWorkflow | None) -> Mapping[str, StepStatus]:
-    """By name, the steps that are not run again, as their status begins here."""
+def taken_over(
+    workflow: ActionWorkflow, steps: Iterable[Step], earlier: ActionWorkflow | None
+) -> Mapping[str, StepStatus]:
+    """By name, the steps that are not run again, as their status begins here. `steps`: what it runs."""
     if earlier is None or next(earlier_faults(workflow.spec.retry_of, earlier), None):
         return {}
-    then = {step.name: step for step in earlier.spec.steps}
+    then = {step.name: step for step in definition_of(earlier, plan_of(earlier)).steps}
     told = by_name(earlier.status.steps)
     return {
         step.name: _kept(told[step.name], earlier.metadata.name)
-        for step in workflow.spec.steps
+        for step in steps
         if step.name in told and _may_be_kept(told[step.name]) and _same(step, then.get(step.name))
     }
 

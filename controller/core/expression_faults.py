@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from controller.api.names import Reason
 from controller.api.workflow import Computed, Step
-from controller.core.computing import about_workflow, compiled, filled
+from controller.core.computing import compiled, filled
 from controller.core.expressions import STEPS, ExpressionFailed, ExpressionFault, compile_expression
 from controller.core.view import Fault, WorkflowView
 
@@ -26,8 +26,8 @@ def _computed_faults(view: WorkflowView, step: Step, one: Computed, path: str) -
     try:
         expression = compiled(one, view.definition.names)
         filled(step.parameters, one.path, None)
-        if expression.static:
-            expression.value({"workflow": about_workflow(view.workflow)})
+        if expression.static and view.definition.about is not None:
+            expression.value({"workflow": view.definition.about})
     except (ExpressionFault, ExpressionFailed) as error:
         yield _fault(f"{path}: {error}")
         return
@@ -36,7 +36,7 @@ def _computed_faults(view: WorkflowView, step: Step, one: Computed, path: str) -
     name = one.path.partition(".")[0]
     if entry and name not in (entry.type.spec.parameters.get("properties") or {name}):
         yield _fault(f"{path}: {name} is not a parameter of {step.action}")
-    if entry and name in entry.fixed and not view.policy_of(step.action).dynamic_targets:
+    if entry and name in entry.fixed and not expression.static and not view.policy_of(step.action).dynamic_targets:
         yield _fault(
             f"{path}: parameters.{name} says what is touched, so it cannot follow from what steps give; write it out, "
             "or use workflow.parameters alone; a policy can allow it (dynamicTargets: Allow)"

@@ -14,6 +14,8 @@ from controller.core.secret_parameters import SECRET, fault_of_reference, mark_f
 
 MAX_FAULTS = 20
 REQUIRED = "is required"
+MARKS = ("fixed", SECRET)
+"""Keywords of our own in the schemas of action types."""
 
 _Validator = extend(Draft202012Validator, {SECRET: reference_faults})  # type: ignore[no-untyped-call]
 
@@ -21,7 +23,9 @@ _Validator = extend(Draft202012Validator, {SECRET: reference_faults})  # type: i
 class ParameterSchema:
     """A type's parameter schema, made ready once: to prepare it costs a hundred times what using it does."""
 
-    def __init__(self, schema: Json) -> None:
+    def __init__(self, schema: Json, of: str = "action") -> None:
+        """`of`: what messages call the one whose parameters they are."""
+        self._of = of
         self.fault = schema_fault(schema)
         """What is wrong with the schema itself; one with a fault cannot be used."""
         self._validator = _Validator(schema, format_checker=FormatChecker())
@@ -35,7 +39,7 @@ class ParameterSchema:
         if too_big:
             return [too_big]
         errors = self._validator.iter_errors(parameters)
-        lines = {line for error in errors for line in (_secret_lines(error, path) or _lines(error, path))}
+        lines = {line for error in errors for line in (_secret_lines(error, path) or _lines(error, path, self._of))}
         faults = sorted(lines - {f"{path}.{name}: {REQUIRED}" for name in _with_parents(computed)})
         if len(faults) > MAX_FAULTS:
             faults = [*faults[:MAX_FAULTS], f"and {len(faults) - MAX_FAULTS} more"]
@@ -128,7 +132,7 @@ def _secret_lines(error: ValidationError, root: str) -> tuple[str, ...]:
     return (f"{root}{_path(error)}: {fault_of_reference(error.instance)}",)
 
 
-def _lines(error: ValidationError, root: str) -> Iterator[str]:
+def _lines(error: ValidationError, root: str, of: str) -> Iterator[str]:
     here = f"{root}{_path(error)}"
     limit: Any = error.validator_value
     instance: Any = error.instance
@@ -140,7 +144,7 @@ def _lines(error: ValidationError, root: str) -> Iterator[str]:
         case "additionalProperties":
             known = sorted(schema.get("properties", {}))
             for name in sorted(set(instance) - set(known)):
-                yield f"{here}.{name}: is not a parameter of this action (it has: {', '.join(known)})"
+                yield f"{here}.{name}: is not a parameter of this {of} (it has: {', '.join(known) or 'none'})"
         case "enum":
             yield f"{here}: must be one of {', '.join(map(str, limit))} (got {_short(instance)})"
         case "type":

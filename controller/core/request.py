@@ -35,7 +35,16 @@ def workflow_request(view: WorkflowView) -> Json:
             )
             for step in steps
         },
+        runbook=_runbook(view),
     )
+
+
+def _runbook(view: WorkflowView) -> Json | None:
+    """The spec of the runbook that it runs: the pinned one, or before there is one, what would be pinned."""
+    if view.workflow.spec.runbook_ref is None:
+        return None
+    pinned = view.workflow.status.runbook
+    return pinned.spec if pinned else (view.runbook.raw_spec if view.runbook else None)
 
 
 def acts_as(view: ProposalView, entry: TypeEntry) -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from controller.api.names import Reason, StepOutcome
 from controller.api.workflow import Step, StepStatus
-from controller.core.computing import about_workflow, compiled, computed
+from controller.core.computing import compiled, computed
 from controller.core.expressions import STEPS, ExpressionFailed, ExpressionFault, compile_expression
 from controller.core.ports import Json
 from controller.core.status import bounded
@@ -44,7 +44,7 @@ def how_to_start(view: WorkflowView, step: Step, told: Mapping[str, StepStatus])
         unread = frozenset(_proposals(told, reads)) - view.children.keys()
         if unread:
             return ReadFirst(unread)
-        values = {"workflow": about_workflow(view.workflow), "steps": {name: _seen(view, told[name]) for name in reads}}
+        values = {"workflow": view.definition.about, "steps": {name: _seen(view, told[name]) for name in reads}}
         if step.when is not None:
             needed = compile_expression(step.when, STEPS, view.definition.names).truth(values)
             if not needed:

@@ -10,6 +10,7 @@ from controller.api.names import Mode, Reason, StepOutcome
 from controller.api.proposal import ProposalSpec, ProposalStatus
 from controller.api.workflow import ActionWorkflow, OnFailure, Step, StepRollback, StepStatus
 from controller.core.decision import NewStep
+from controller.core.definition import plan_of
 from controller.core.digest import canonical
 from controller.core.part import PART_LABEL, Part
 from controller.core.ports import Json
@@ -36,11 +37,11 @@ def undo_name(workflow: ActionWorkflow, step: str) -> str:
 
 def child_names(workflow: ActionWorkflow) -> Iterator[str]:
     """The names of all proposals that there may be for it now."""
-    told = by_name(workflow.status.steps)
-    for step in (*workflow.spec.steps, *workflow.spec.finally_):
+    plan, told = plan_of(workflow), by_name(workflow.status.steps)
+    for step in plan.all_steps:
         status = told.get(step.name)
         yield (status and status.proposal) or proposal_name(workflow, step.name)
-        if status and status.outcome and workflow.spec.on_failure is OnFailure.ROLLBACK:
+        if status and status.outcome and plan.on_failure is OnFailure.ROLLBACK:
             yield (status.rollback and status.rollback.proposal) or undo_name(workflow, step.name)
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 
-from controller.api.base import unknown_fields
+from controller.api.base import SpecModel, unknown_fields
 from controller.api.common import Check
 from controller.api.names import Reason
-from controller.api.proposal import LifecycleSpec, ProposalSpec
+from controller.api.proposal import ProposalSpec
 from controller.core.ports import Json
 from controller.core.view import Fault
 from controller.core.world import Catalogue, Executors, TypeEntry
@@ -14,7 +14,7 @@ from controller.core.world import Catalogue, Executors, TypeEntry
 MAX_LISTED_TYPES = 12
 
 
-def field_faults(spec: LifecycleSpec) -> Iterator[Fault]:
+def field_faults(spec: SpecModel) -> Iterator[Fault]:
     """Fields that the schema or the operator does not know: they fail closed, with their path."""
     for path in unknown_fields(spec, "spec"):
         yield Fault(Reason.UNKNOWN_FIELD, f"{path}: is not a field of this kind; remove it")

@@ -10,17 +10,18 @@ from controller.api.approval import ActionApproval
 from controller.api.common import RetryConfig
 from controller.api.names import Reason
 from controller.api.proposal import ActionProposal, Attempt
-from controller.api.workflow import ActionWorkflow, OnFailure
+from controller.api.workflow import ActionWorkflow, OnFailure, Plan
 from controller.core import deadlines
 from controller.core.actors import who_asked
 from controller.core.approvals import ApprovalRule, asked_by, together
 from controller.core.attempt_report import Report
-from controller.core.definition import Definition, definition_of
+from controller.core.definition import Definition, definition_of, plan_of
 from controller.core.limits import Unused, Usage
 from controller.core.matching import Requester
 from controller.core.part import part_of
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import Json, PreviewResult
+from controller.core.runbook import RunbookEntry
 from controller.core.targets import target_of
 from controller.core.world import TypeEntry, World, merged_retry, retry_config, timeout_seconds
 
@@ -210,6 +211,10 @@ class WorkflowView:
     """Gathered for this decision."""
     earlier: "Earlier | None" = None
     """Gathered for this decision, where it retries another workflow."""
+    runbook: RunbookEntry | None = None
+    """The runbook that it names, as it is now. Once it is pinned this makes no difference."""
+    values: bool = True
+    """Whether its parameters have values; those of a runbook that nobody runs have none."""
 
     @property
     def grace_end(self) -> datetime:
@@ -238,16 +243,21 @@ class WorkflowView:
         return together([asked_by(policy.approvals, requester, always=always) for policy in self.policies])
 
     @cached_property
+    def plan(self) -> Plan:
+        """What it runs as it was written."""
+        return plan_of(self.workflow, self.runbook.runbook.spec if self.runbook else None)
+
+    @cached_property
     def definition(self) -> Definition:
         """What it does."""
-        return definition_of(self.workflow)
+        return definition_of(self.workflow, self.plan, values=self.values)
 
     @cached_property
     def actions(self) -> tuple[str, ...]:
         """Names of all action types that may run for it, those that take steps back included."""
-        named = set(self.workflow.spec.actions)
-        if self.definition.on_failure is OnFailure.ROLLBACK:
-            for step in self.definition.steps:
+        named = set(self.plan.actions)
+        if self.plan.on_failure is OnFailure.ROLLBACK:
+            for step in self.plan.steps:
                 named |= self.world.catalogue.inverses(step.action) if step.undo is None else set()
         return tuple(sorted(named))
 

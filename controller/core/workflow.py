@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from controller.api.names import Mode, Transition
-from controller.api.workflow import StepStatus, WorkflowStatus
+from controller.api.workflow import PinnedRunbook, StepStatus, WorkflowStatus
 from controller.core.actors import requester
 from controller.core.advance import Look, advance
 from controller.core.approval_state import void, with_approval
@@ -14,6 +14,7 @@ from controller.core.lifecycle import Moment, blocked, effective_mode, in_order,
 from controller.core.part import Part
 from controller.core.request import workflow_request
 from controller.core.rollback import next_to_take_back, roll_back, under_way
+from controller.core.runbook import pin
 from controller.core.shown import all_changes, preview_status
 from controller.core.status import Standing
 from controller.core.steps import mirrored, mirrored_undo, running, started
@@ -148,6 +149,7 @@ def _with_preview(view: WorkflowView, status: WorkflowStatus, now: datetime) -> 
     risks = [types[action].type.spec.risk for action in view.actions if action in types]
     return status.model_copy(
         update={
+            "runbook": _pinned(view),
             "preview": preview,
             "request_digest": request,
             "digest": digest(request, all_changes(result)),
@@ -156,6 +158,13 @@ def _with_preview(view: WorkflowView, status: WorkflowStatus, now: datetime) -> 
             "mode": effective_mode(spec.mode, Mode.OBSERVE if without_leave(view) else Mode.EXECUTE),
         }
     )
+
+
+def _pinned(view: WorkflowView) -> PinnedRunbook | None:
+    """The runbook that it runs from now on."""
+    if view.workflow.status.runbook or view.runbook is None:
+        return view.workflow.status.runbook
+    return pin(view.runbook, view.world.enforcement)
 
 
 def _moment(view: WorkflowView, now: datetime) -> Moment:

@@ -282,7 +282,7 @@ def combined_preview(view: WorkflowView) -> PreviewResult:
 
 def kept_steps(view: WorkflowView) -> Mapping[str, StepStatus]:
     """The steps that are taken over from the workflow that this one retries."""
-    return taken_over(view.workflow, view.earlier.workflow if view.earlier else None)
+    return taken_over(view.workflow, view.definition.steps, view.earlier.workflow if view.earlier else None)
 
 
 def _no_way_back(view: WorkflowView) -> Iterator[str]:

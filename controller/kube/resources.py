@@ -6,6 +6,7 @@ from controller.api.base import GROUP, VERSION
 from controller.api.policy import ActionPolicy
 from controller.api.proposal import ActionProposal
 from controller.api.resource import KindInfo
+from controller.api.runbook import ActionRunbook
 from controller.api.workflow import ActionWorkflow
 from controller.core.ports import Resource
 
@@ -20,6 +21,7 @@ WORKFLOWS = resource(ActionWorkflow.INFO)
 APPROVALS = resource(ActionApproval.INFO)
 TYPES = resource(ActionType.INFO)
 POLICIES = resource(ActionPolicy.INFO)
+RUNBOOKS = resource(ActionRunbook.INFO)
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
@@ -37,5 +39,5 @@ TO_DELETE = "status.outcome!=,spec.ttlSecondsAfterFinished!="
 
 LIVING = (PROPOSALS, WORKFLOWS)
 """The kinds that are worked on."""
-DECLARED = (TYPES, POLICIES, NAMESPACES)
+DECLARED = (TYPES, POLICIES, RUNBOOKS, NAMESPACES)
 """The kinds that say how."""

@@ -1,7 +1,8 @@
-"""What the cluster declares, kept parsed: action types with their digests, policies, labels of namespaces."""
+"""What the cluster declares, kept parsed: types with their digests, policies, runbooks, labels of namespaces."""
 
 import logging
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -11,25 +12,38 @@ from controller.core.actors import NOT_LOOKED
 from controller.core.digest import type_digest
 from controller.core.enforcement import Enforcement
 from controller.core.ports import Json
+from controller.core.runbook import RunbookEntry, entry_of
 from controller.core.settings import Settings
 from controller.core.world import Catalogue, Executors, TypeEntry, World
 
 logger = logging.getLogger(__name__)
 
 
+class Place(NamedTuple):
+    """Where a declaration is: its namespace, empty for what belongs to the whole cluster, and its name."""
+
+    namespace: str
+    name: str
+
+
+def place_of(raw: Json) -> Place:
+    return Place(raw["metadata"].get("namespace") or "", raw["metadata"]["name"])
+
+
 class Declarations:
-    """The declared types, policies and namespaces; a snapshot of them is the `World` of a decision."""
+    """The declared types, policies, runbooks and namespaces; a snapshot of them is the `World` of a decision."""
 
     def __init__(self, executors: Executors, settings: Settings) -> None:
         self._executors = executors
         self._settings = settings
         self._types: dict[str, TypeEntry] = {}
         self._policies: dict[str, ActionPolicy] = {}
+        self._runbooks: dict[Place, RunbookEntry] = {}
         self._namespaces: dict[str, Mapping[str, str]] = {}
         self._worlds: dict[str, World] = {}
         """By namespace, as long as nothing that is declared changes."""
-        self._seen: dict[tuple[str, str], tuple[str, int]] = {}
-        """uid and resource version of each declaration, by kind and name: an older one never replaces a newer."""
+        self._seen: dict[tuple[str, Place], tuple[str, int]] = {}
+        """uid and resource version of each declaration, by kind and place: an older one never replaces a newer."""
         self.unreadable: dict[str, str] = {}
         """Policies that cannot be read, and why."""
         self.gone: dict[str, ActionPolicy] = {}
@@ -45,6 +59,10 @@ class Declarations:
         return self._policies
 
     @property
+    def runbooks(self) -> Mapping[Place, RunbookEntry]:
+        return self._runbooks
+
+    @property
     def enforcement(self) -> Enforcement:
         """Whether the API server proves who asks and who votes."""
         return self._enforcement
@@ -58,24 +76,25 @@ class Declarations:
         """Whether its labels are known: without them no policy can be said not to match."""
         return name in self._namespaces
 
-    def names(self, kind: str) -> set[str]:
-        """What is known of a kind: `ActionType`, `ActionPolicy` or `Namespace`."""
-        return {name for known, name in self._seen if known == kind}
+    def places(self, kind: str) -> set[Place]:
+        """What is known of a kind: `ActionType`, `ActionPolicy`, `ActionRunbook` or `Namespace`."""
+        return {place for known, place in self._seen if known == kind}
 
     def _news(self, kind: str, raw: Json) -> bool:
         """Whether this is newer than what is known; if so, it is from now on."""
         metadata = raw["metadata"]
-        key, seen = (kind, metadata["name"]), (metadata.get("uid", ""), int(metadata.get("resourceVersion") or 0))
+        key, seen = (kind, place_of(raw)), (metadata.get("uid", ""), int(metadata.get("resourceVersion") or 0))
         known = self._seen.get(key)
         if known and known[0] == seen[0] and known[1] > seen[1]:
             return False
         self._seen[key] = seen
-        self._worlds.clear()
+        if kind != "ActionRunbook":
+            self._worlds.clear()
         return True
 
-    def _forget(self, kind: str, name: str) -> None:
+    def _forget(self, kind: str, name: str, namespace: str = "") -> None:
         self._worlds.clear()
-        self._seen.pop((kind, name), None)
+        self._seen.pop((kind, Place(namespace, name)), None)
 
     def put_type(self, raw: Json) -> bool:
         """Takes the type up; whether what it declares changed. One that cannot be read counts as absent."""
@@ -110,6 +129,24 @@ class Declarations:
         self._policies[name] = policy
         return before is None or before.spec != policy.spec
 
+    def put_runbook(self, raw: Json) -> bool:
+        """Takes the runbook up; whether what it declares changed. One that cannot be read counts as absent."""
+        if not self._news("ActionRunbook", raw):
+            return False
+        place = place_of(raw)
+        before = self._runbooks.get(place)
+        try:
+            entry = entry_of(raw)
+        except ValidationError as error:
+            logger.warning("ActionRunbook %s/%s cannot be read and counts as absent: %s", *place, error)
+            return self._runbooks.pop(place, None) is not None
+        self._runbooks[place] = entry
+        return (
+            before is None
+            or before.raw_spec != entry.raw_spec
+            or before.runbook.spec.edited_by != entry.runbook.spec.edited_by
+        )
+
     def put_namespace(self, raw: Json) -> bool:
         """Takes the namespace's labels up; whether they changed."""
         if not self._news("Namespace", raw):
@@ -131,6 +168,10 @@ class Declarations:
         if policy:
             self.gone[name] = policy
         return policy is not None
+
+    def remove_runbook(self, place: Place) -> bool:
+        self._forget("ActionRunbook", place.name, place.namespace)
+        return self._runbooks.pop(place, None) is not None
 
     def remove_namespace(self, name: str) -> bool:
         self._forget("Namespace", name)

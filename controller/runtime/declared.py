@@ -1,22 +1,22 @@
-"""Writes the status of action types and policies, and tells when a policy's mode or kill switch changes."""
+"""Writes the status of action types, policies and runbooks, and tells when a policy's mode or kill switch changes."""
 
 import logging
 
 from controller.api.names import Transition
 from controller.api.policy import ActionPolicy
 from controller.core.actors import UNKNOWN, changer
-from controller.core.declared import policy_status, type_status
+from controller.core.declared import policy_status, runbook_status, type_status
 from controller.core.mergepatch import merge_patch
 from controller.core.ports import Json, Resource
 from controller.core.record import EventRecord, EventSubject
 from controller.core.world import Executors
 from controller.kube.api import Api
 from controller.kube.events import EventWriter
-from controller.kube.resources import POLICIES, TYPES
+from controller.kube.resources import POLICIES, RUNBOOKS, TYPES
 from controller.kube.status import patch_status
 from controller.runtime.audit import AuditLog, record
 from controller.runtime.clock import Clock
-from controller.runtime.declarations import Declarations
+from controller.runtime.declarations import Declarations, Place
 from controller.runtime.store import Key
 from controller.runtime.usage import LiveUsage
 
@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class DeclaredReconciler:
-    """Types and policies. Policies seen before are remembered, to tell what changed."""
+    """Types, policies and runbooks. Policies seen before are remembered, to tell what changed."""
 
     def __init__(
         self,
@@ -48,10 +48,21 @@ class DeclaredReconciler:
 
     async def reconcile(self, key: Key) -> None:
         """Brings the status up to date. Raises the errors of our own writes."""
-        if key.plural == TYPES.plural:
-            await self._type(key)
-        else:
-            await self._policy(key)
+        match key.plural:
+            case TYPES.plural:
+                await self._type(key)
+            case RUNBOOKS.plural:
+                await self._runbook(key)
+            case POLICIES.plural:
+                await self._policy(key)
+
+    async def _runbook(self, key: Key) -> None:
+        entry = self._declarations.runbooks.get(Place(key.namespace, key.name))
+        if entry is None or not self._declarations.knows_namespace(key.namespace):
+            return
+        about, old = entry.runbook.metadata, entry.runbook.status
+        status = runbook_status(entry, self._declarations.world(key.namespace), self._clock())
+        await self._write(RUNBOOKS, key.name, about.resource_version, old.wire(), status.wire(), key.namespace)
 
     async def _type(self, key: Key) -> None:
         entry = self._declarations.types.get(key.name)
@@ -111,7 +122,9 @@ class DeclaredReconciler:
         data = {"reason": reason.value, "actor": actor, "message": message}
         self._audit.write(record(raw, suffix, reason.value, now, data))
 
-    async def _write(self, resource: Resource, name: str, version: str, old: Json, new: Json) -> Json | None:
+    async def _write(
+        self, resource: Resource, name: str, version: str, old: Json, new: Json, namespace: str | None = None
+    ) -> Json | None:
         """The object as stored, None if there was nothing to write."""
         patch = merge_patch(old, new)
         if not patch:
@@ -119,7 +132,7 @@ class DeclaredReconciler:
         return await patch_status(
             self._api,
             resource,
-            None,
+            namespace,
             name,
             resource_version=version,
             patch=patch,

@@ -18,6 +18,7 @@ from controller.kube.api import Api
 from controller.kube.lease import Lease
 from controller.kube.resources import APPROVALS, DECLARED, LIVE, LIVING
 from controller.runtime.attempts import AttemptRunner
+from controller.runtime.declarations import Place, place_of
 from controller.runtime.enforcing import Enforcing
 from controller.runtime.intake import Intake, key_of
 from controller.runtime.metrics import Metrics
@@ -159,17 +160,18 @@ class Engine:
     async def _list_declared(self) -> None:
         """All declarations; those that are not among them any more are gone, whatever a watch has missed."""
         for resource in DECLARED:
-            self._parts.intake.listed(resource.plural, await self._list(resource, None, ""))
+            namespace = self._parts.namespace if resource.namespaced else None
+            self._parts.intake.listed(resource.plural, await self._list(resource, namespace, ""))
 
-    async def _list(self, resource: Resource, namespace: str | None, selector: str) -> set[str]:
-        """Takes all objects of a kind in; their names."""
-        parts, names = self._parts, set[str]()
+    async def _list(self, resource: Resource, namespace: str | None, selector: str) -> set[Place]:
+        """Takes all objects of a kind in; where they are."""
+        parts, places = self._parts, set[Place]()
         head = {"apiVersion": resource.api_version, "kind": resource.kind}
         async for page in parts.api.pages(resource, namespace=namespace, field_selector=selector):
             for raw in page.items:
                 parts.intake.observe(resource.plural, None, {**head, **raw})
-                names.add(raw["metadata"]["name"])
-        return names
+                places.add(place_of(raw))
+        return places
 
     async def _list_declared_forever(self) -> None:
         while True:

@@ -11,9 +11,19 @@ from pydantic import ValidationError
 
 from controller.core.ports import Json
 from controller.core.steps import recorded
-from controller.kube.resources import APPROVALS, DECLARED, LIVING, NAMESPACES, PROPOSALS, TYPES, WORKFLOWS
+from controller.kube.resources import (
+    APPROVALS,
+    DECLARED,
+    LIVING,
+    NAMESPACES,
+    POLICIES,
+    PROPOSALS,
+    RUNBOOKS,
+    TYPES,
+    WORKFLOWS,
+)
 from controller.runtime.attempts import Owner
-from controller.runtime.declarations import Declarations
+from controller.runtime.declarations import Declarations, Place, place_of
 from controller.runtime.proposals import ProposalReconciler
 from controller.runtime.queue import DelayQueue
 from controller.runtime.reaper import Reaper
@@ -66,7 +76,7 @@ class Intake:
                 self._enqueue_steps(subject)
         elif plural not in _LIVING:
             if self._declare(plural, event == "DELETED", raw):
-                self.enqueue_living(raw["metadata"]["name"] if plural == NAMESPACES.plural else None)
+                self._enqueue_bearers(plural, place_of(raw))
         elif event != "DELETED":
             self.take_in(plural, raw)
         elif (known := self._store.version(key := key_of(plural, raw))) and known[0] == raw["metadata"]["uid"]:
@@ -76,10 +86,10 @@ class Intake:
                 self._store.remove(key)  # whoever takes over lists everything again
                 self._usage.gone(key, known[0])
 
-    def listed(self, plural: str, names: set[str]) -> None:
+    def listed(self, plural: str, places: set[Place]) -> None:
         """A whole list of a declared kind has just these: what else is known is gone, though no watch said so."""
-        for name in self._declarations.names(_DECLARED_KINDS[plural]) - names:
-            self.observe(plural, "DELETED", {"metadata": {"name": name}})
+        for place in self._declarations.places(_DECLARED_KINDS[plural]) - places:
+            self.observe(plural, "DELETED", {"metadata": place._asdict()})
 
     def take_in(self, plural: str, raw: Json) -> None:
         """Keeps a live object and queues what it bears on; lets go of a finished one."""
@@ -151,6 +161,24 @@ class Intake:
                 if namespace is None or key.namespace == namespace:
                     self._queue.add(key)
 
+    def _enqueue_bearers(self, plural: str, place: Place) -> None:
+        """What a changed declaration bears on is due."""
+        if plural == RUNBOOKS.plural:
+            self._enqueue_runs(place)
+            return
+        self.enqueue_living(place.name if plural == NAMESPACES.plural else None)
+        if plural in (TYPES.plural, POLICIES.plural):
+            for runbook in self._declarations.runbooks:
+                self._queue.add(Key(RUNBOOKS.plural, *runbook))
+
+    def _enqueue_runs(self, runbook: Place) -> None:
+        """The workflows that name the runbook and have not pinned it yet are due."""
+        for key in self._store.keys(WORKFLOWS.plural):
+            raw = self._store.get(key) if key.namespace == runbook.namespace else None
+            named = (raw or {}).get("spec", {}).get("runbookRef") or {}
+            if raw and named.get("name") == runbook.name and not (raw.get("status") or {}).get("runbook"):
+                self._queue.add(key)
+
     def _finished(self, key: Key, raw: Json) -> None:
         self._store.finish(key, raw)
         self._queue.forget(key)
@@ -168,10 +196,13 @@ class Intake:
             self._usage.seen(raw)
 
     def _declare(self, plural: str, deleted: bool, raw: Json) -> bool:
-        declarations, name = self._declarations, raw["metadata"]["name"]
+        declarations, place = self._declarations, place_of(raw)
+        name = place.name
         if plural == NAMESPACES.plural:
             return declarations.remove_namespace(name) if deleted else declarations.put_namespace(raw)
-        self._queue.add(Key(plural, "", name))
+        self._queue.add(Key(plural, *place))
+        if plural == RUNBOOKS.plural:
+            return declarations.remove_runbook(place) if deleted else declarations.put_runbook(raw)
         if plural == TYPES.plural:
             return declarations.remove_type(name) if deleted else declarations.put_type(raw)
         return declarations.remove_policy(name) if deleted else declarations.put_policy(raw)

@@ -7,11 +7,12 @@ from controller.api.workflow import ActionWorkflow
 from controller.core.attempt_report import Report
 from controller.core.limits import Usage
 from controller.core.ports import Json
+from controller.core.runbook import RunbookEntry
 from controller.core.steps import child_names
 from controller.core.verdicts import WORKFLOW_KIND
 from controller.core.view import Access, Child, Earlier, Findings, ProposalView, WorkflowView
 from controller.kube.resources import PROPOSALS, WORKFLOWS
-from controller.runtime.declarations import Declarations
+from controller.runtime.declarations import Declarations, Place
 from controller.runtime.store import Key, Store
 from controller.runtime.votes import Votes
 
@@ -62,6 +63,7 @@ class Views:
         findings: Mapping[str, Findings] | None = None,
         access: Access | None = None,
         earlier: Earlier | None = None,
+        runbook: RunbookEntry | None = None,
     ) -> WorkflowView:
         """`read` are children that were read for this decision; the live ones come from the store."""
         workflow = ActionWorkflow.model_validate(raw)
@@ -80,7 +82,13 @@ class Views:
             findings=findings,
             access=access,
             earlier=earlier,
+            runbook=runbook,
         )
+
+    def runbook(self, raw: Json) -> RunbookEntry | None:
+        """What a stored workflow names, as it is now."""
+        name = (raw["spec"].get("runbookRef") or {}).get("name")
+        return self._declarations.runbooks.get(Place(raw["metadata"]["namespace"], name)) if name else None
 
     def _parent(self, proposal: ActionProposal) -> Json | None:
         for owner in proposal.metadata.owner_references:

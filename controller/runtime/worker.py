@@ -88,9 +88,11 @@ class Worker:
             return
         resource = _DECLARED[key.plural]
         try:
-            self._intake.observe(key.plural, "MODIFIED", await self._api.get(resource, key.name))
+            self._intake.observe(
+                key.plural, "MODIFIED", await self._api.get(resource, key.name, namespace=key.namespace or None)
+            )
         except NotFound:
-            self._intake.observe(key.plural, "DELETED", {"metadata": {"name": key.name}})
+            self._intake.observe(key.plural, "DELETED", {"metadata": {"name": key.name, "namespace": key.namespace}})
         except ActionError as error:
             self._again_later(key, error)
 

@@ -74,8 +74,11 @@ class WorkflowReconciler:
         findings: dict[str, Findings] | None = None
         access: Access | None = None
         earlier: Earlier | None = None
+        runbook = self._views.runbook(raw)  # one for all rounds: what was gathered is about this one
         for _ in range(MAX_ROUNDS):
-            view = self._views.workflow(raw, read=read, findings=findings, access=access, earlier=earlier)
+            view = self._views.workflow(
+                raw, read=read, findings=findings, access=access, earlier=earlier, runbook=runbook
+            )
             decision = decide(view, self._clock())
             if decision.gather is Gather.PREVIEW:
                 findings = await self._previews.of_workflow(view)

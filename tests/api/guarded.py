@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from api_server import OPERATOR, Answer, ApiServer, Manifest
-from schema_manifests import APPROVAL, DIGEST, POLICY, PROPOSAL, TYPE, WORKFLOW, changed, manifest
+from schema_manifests import APPROVAL, DIGEST, POLICY, PROPOSAL, RUNBOOK, TYPE, WORKFLOW, changed, manifest
 
 from localcluster.controlplane import ControlPlane
 
@@ -124,6 +124,11 @@ def proposal(**change: Any) -> Manifest:
 def workflow(**change: Any) -> Manifest:
     steps = [{"name": "first", "action": "scale-workload"}]
     return _made(manifest(WORKFLOW, "roll", {"description": "d", "reason": "r", "steps": steps}), change)
+
+
+def runbook(**change: Any) -> Manifest:
+    steps = [{"name": "first", "action": "scale-workload"}]
+    return _made(manifest(RUNBOOK, "restart", {"description": "d", "steps": steps}), change)
 
 
 def approval(*actions: str, **change: Any) -> Manifest:

@@ -8,6 +8,7 @@ from schema_manifests import (
     MINIMAL,
     POLICY,
     PROPOSAL,
+    RUNBOOK,
     TYPE,
     WORKFLOW,
     Case,
@@ -21,6 +22,8 @@ RETRY_ORDER = "minWaitSeconds must not be more than maxWaitSeconds"
 ORDERED, UNORDERED = {"minWaitSeconds": 5, "maxWaitSeconds": 5}, {"minWaitSeconds": 5.5, "maxWaitSeconds": 5}
 ONE_OF = "give exactly one of builtIn, job, http, patch"
 NO_TIME = "spec.notBefore in body should match"
+EITHER = "give either steps or runbookRef, exactly one"
+BY_RUNBOOK = {"spec.steps": ABSENT, "spec.runbookRef": {"name": "restart"}}
 TWO_STEPS = {"spec.order": "Graph", "spec.steps": [{"name": "a", "action": "wait"}, {"name": "b", "action": "wait"}]}
 
 ALL_KINDS = [
@@ -129,7 +132,24 @@ PROPOSAL_CASES = [
 
 WORKFLOW_CASES = [
     Case("description is required", WORKFLOW, {}, {"spec.description": ABSENT}, "spec.description: Required value"),
-    Case("steps are required", WORKFLOW, {}, {"spec.steps": ABSENT}, "spec.steps: Required value"),
+    Case("steps or a runbook", WORKFLOW, BY_RUNBOOK, {"spec.steps": ABSENT}, EITHER),
+    Case("not steps and a runbook", WORKFLOW, BY_RUNBOOK, {"spec.runbookRef": {"name": "restart"}}, EITHER),
+    *(
+        Case(
+            f"{field} is the runbook's",
+            WORKFLOW,
+            BY_RUNBOOK | {"spec.parameters": {"a": 1}},
+            BY_RUNBOOK | {f"spec.{field}": value},
+            "order, finally, onFailure and maxParallel are for the runbook to say; leave them out",
+        )
+        for field, value in {
+            "order": "Graph",
+            "finally": steps(1, "last"),
+            "onFailure": "Rollback",
+            "maxParallel": 9,
+        }.items()
+    ),
+    Case("a runbook has a name", WORKFLOW, BY_RUNBOOK, BY_RUNBOOK | {"spec.runbookRef": {}}, "spec.runbookRef.name"),
     bounds(WORKFLOW, "steps", steps(1), [], "at least one"),
     bounds(WORKFLOW, "steps", steps(100), steps(101), "at most 100"),
     bounds(WORKFLOW, "finally", steps(20, "last"), steps(21, "last"), "at most 20"),
@@ -297,6 +317,42 @@ APPROVAL_CASES = [
     bounds(APPROVAL, "comment", "c" * 1024, "c" * 1025, "length"),
 ]
 
+RUNBOOK_CASES = [
+    Case("description is required", RUNBOOK, {}, {"spec.description": ABSENT}, "spec.description: Required value"),
+    Case("steps are required", RUNBOOK, {}, {"spec.steps": ABSENT}, "spec.steps: Required value"),
+    bounds(RUNBOOK, "description", "d" * 1024, "d" * 1025, "length"),
+    bounds(RUNBOOK, "steps", steps(1), [], "at least one"),
+    bounds(RUNBOOK, "steps", steps(100), steps(101), "at most 100"),
+    bounds(RUNBOOK, "finally", steps(20, "last"), steps(21, "last"), "at most 20"),
+    bounds(RUNBOOK, "onFailure", "Continue", "Ignore", "words"),
+    bounds(RUNBOOK, "maxParallel", 100, 101, "most"),
+    Case("retry order", RUNBOOK, {"spec.retry": ORDERED}, {"spec.retry": UNORDERED}, RETRY_ORDER),
+    Case("a step's retry", RUNBOOK, {}, {"spec.steps.0.retry": UNORDERED}, RETRY_ORDER),
+    Case("editor has a name", RUNBOOK, {"spec.editedBy.username": "u"}, {"spec.editedBy": {"uid": "1"}}, "username"),
+    Case(
+        "a finally step has a name of its own",
+        RUNBOOK,
+        {"spec.finally": steps(2, "last")},
+        {"spec.finally": steps(2)},
+        "a finally step must not have the name of another step",
+    ),
+    Case(
+        "dependsOn in a sequence",
+        RUNBOOK,
+        TWO_STEPS | {"spec.steps.1.dependsOn": ["a"]},
+        TWO_STEPS | {"spec.steps.1.dependsOn": ["a"], "spec.order": "Sequence"},
+        "dependsOn needs order: Graph; a Sequence runs its steps one after the other",
+    ),
+    Case(
+        "dependsOn of finally steps in a sequence",
+        RUNBOOK,
+        {"spec.finally": steps(1, "last")},
+        {"spec.finally": [*steps(1, "last"), {"name": "z", "action": "wait", "dependsOn": ["last-0"]}]},
+        "dependsOn of finally steps needs order: Graph",
+    ),
+]
+
 CREATE: list[Case] = [
     *ALL_KINDS, *LIFECYCLE_CASES, *PROPOSAL_CASES, *WORKFLOW_CASES, *TYPE_CASES, *POLICY_CASES, *APPROVAL_CASES,
+    *RUNBOOK_CASES,
 ]  # fmt: skip

@@ -2,7 +2,20 @@
 
 from typing import Any
 
-from schema_manifests import ABSENT, APPROVAL, DIGEST, FULL, POLICY, PROPOSAL, TYPE, WORKFLOW, Case, both, steps
+from schema_manifests import (
+    ABSENT,
+    APPROVAL,
+    DIGEST,
+    FULL,
+    POLICY,
+    PROPOSAL,
+    RUNBOOK,
+    TYPE,
+    WORKFLOW,
+    Case,
+    both,
+    steps,
+)
 
 # Immutable fields that the server fills in when they are left out: another value.
 DEFAULTED: dict[str, dict[str, Any]] = {
@@ -74,6 +87,14 @@ UPDATE_MINIMAL: list[Case] = [
         )
         for kind, field in OPTIONAL_FIELDS
     ),
+    Case(
+        "runbookRef comes",
+        WORKFLOW,
+        {"spec.suspend": True},
+        {"spec.runbookRef": {"name": "restart"}},
+        immutable_message("runbookRef"),
+        "give either steps or runbookRef",
+    ),
     Case("order changes", WORKFLOW, {"spec.suspend": True}, {"spec.order": "Graph"}, immutable_message("order")),
 ]
 
@@ -132,7 +153,7 @@ def status(kind: str, name: str, field: str, good: Any, bad: Any, says: str) -> 
 STATUS_LIVE: list[Case] = [
     *(
         case
-        for kind in (PROPOSAL, WORKFLOW, TYPE, POLICY)
+        for kind in (PROPOSAL, WORKFLOW, TYPE, POLICY, RUNBOOK)
         for case in (
             status(kind, "conditions are a map", "conditions", [READY, CONDITION], [READY, READY], "Duplicate"),
             status(kind, "condition type", "conditions", [READY], [READY | {"type": "Happy"}], "conditions[0].type"),

@@ -13,7 +13,7 @@ Change = Mapping[str, Any]
 
 ABSENT = object()
 TYPE, POLICY, PROPOSAL = "ActionType", "ActionPolicy", "ActionProposal"
-WORKFLOW, APPROVAL = "ActionWorkflow", "ActionApproval"
+WORKFLOW, APPROVAL, RUNBOOK = "ActionWorkflow", "ActionApproval", "ActionRunbook"
 LABELS = {"made-by": "schema-tests"}
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 IDENTITY = {"username": "system:serviceaccount:shop:ci", "uid": "1-2", "groups": ["sre", "system:authenticated"]}
@@ -70,6 +70,7 @@ MINIMAL: dict[str, Manifest] = {
         "subject": {"kind": PROPOSAL, "name": "scale", "uid": "1-2"}, "digest": DIGEST,
         "actions": ["scale-workload"], "decision": "Approve",
     }),
+    RUNBOOK: manifest(RUNBOOK, "restart", {"description": "Restart.", "steps": steps(2)}),
 }  # fmt: skip
 
 LIFECYCLE = {
@@ -133,6 +134,13 @@ FULL: dict[str, Manifest] = {
     APPROVAL: changed(MINIMAL[APPROVAL], {
         "metadata.name": "yes-full", "spec.comment": "looks right", "spec.approver": IDENTITY,
     }),
+    RUNBOOK: changed(MINIMAL[RUNBOOK], {"metadata.name": "restart-full", "spec": {
+        "description": "Restart.", "order": "Graph",
+        "parameters": {"required": ["node"], "properties": {"node": {"type": "string", "default": "node-3"}}},
+        "steps": [{"name": "cordon", "action": "cordon-node"}, STEP],
+        "finally": [{"name": "tell", "action": "log-message", "parameters": {"message": "over"}}],
+        "onFailure": "Rollback", "maxParallel": 2, "retry": RETRY, "editedBy": IDENTITY,
+    }}),
 }  # fmt: skip
 
 

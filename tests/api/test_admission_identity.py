@@ -6,8 +6,21 @@ from typing import Any
 import pytest
 from api_server import Answer
 from attacks import Attack, attacks, refused
-from guarded import ADMIN, AGENT, ALICE, BOB, MACHINE, THE_OPERATOR, Guarded, Manifest, approval, proposal, workflow
-from schema_manifests import ABSENT, APPROVAL, MINIMAL, POLICY, PROPOSAL, TYPE, WORKFLOW
+from guarded import (
+    ADMIN,
+    AGENT,
+    ALICE,
+    BOB,
+    MACHINE,
+    THE_OPERATOR,
+    Guarded,
+    Manifest,
+    approval,
+    proposal,
+    runbook,
+    workflow,
+)
+from schema_manifests import ABSENT, APPROVAL, FULL, MINIMAL, POLICY, PROPOSAL, RUNBOOK, TYPE, WORKFLOW
 
 CANCELLED_BY = "actionoperator.dev/cancelled-by"
 SUSPENDED_BY = "actionoperator.dev/suspended-by"
@@ -20,6 +33,7 @@ MAKE: dict[str, tuple[Callable[..., Manifest], str]] = {
     PROPOSAL: (proposal, "requestedBy"),
     WORKFLOW: (workflow, "requestedBy"),
     APPROVAL: (approval, "approver"),
+    RUNBOOK: (runbook, "editedBy"),
 }
 every_kind = pytest.mark.parametrize("kind", MAKE)
 
@@ -102,6 +116,42 @@ def test_nobody_changes_who_asked(guard: Guarded) -> None:
             answer = guard.update(who, stored, change)
             assert answer.status == 422
             assert "requestedBy cannot change after creation" in answer.says
+
+
+EDITS: list[tuple[str, Any]] = [
+    ("description", "another"), ("parameters", {"properties": {"a": {"type": "string"}}}), ("order", "Graph"),
+    ("steps", [{"name": "second", "action": "wait"}]), ("finally", [{"name": "last", "action": "wait"}]),
+    ("onFailure", "Continue"), ("maxParallel", 3), ("retry", {"maxAttempts": 2}),
+]  # fmt: skip
+
+
+def test_every_field_of_a_runbook_is_looked_at() -> None:
+    assert {field for field, _ in EDITS} == set(FULL[RUNBOOK]["spec"]) - {"editedBy"}
+
+
+@pytest.mark.parametrize(("field", "value"), EDITS, ids=[field for field, _ in EDITS])
+def test_who_edits_a_runbook_is_written_down(guard: Guarded, field: str, value: Any) -> None:
+    stored = guard.stored(ALICE, runbook())
+    assert stored["spec"]["editedBy"] == guard.identity(ALICE)
+    for also in ({}, {"spec.editedBy": ABSENT}, {"spec.editedBy": guard.identity(BOB)}):
+        answer = guard.update(BOB, stored, {f"spec.{field}": value, **also})
+        assert answer.accepted, answer.says
+        assert answer.body["spec"]["editedBy"] == guard.identity(BOB)
+    forged = guard.update(BOB, stored, {f"spec.{field}": value, "spec.editedBy": guard.identity(ADMIN)})
+    assert forged.status == 403
+    assert "editedBy.username: is admin, but this request comes from bob" in forged.says
+
+
+def test_who_edited_a_runbook_stays_while_nothing_of_it_changes(guard: Guarded) -> None:
+    stored = guard.stored(ALICE, runbook())
+    for change in ({"metadata.labels.team": "x"}, {"spec.editedBy": ABSENT}):
+        answer = guard.update(BOB, stored, change)
+        assert answer.accepted, answer.says
+        assert answer.body["spec"]["editedBy"] == guard.identity(ALICE)
+    for who in (BOB, ADMIN):
+        answer = guard.update(who, stored, {"spec.editedBy": guard.identity(who)})
+        assert answer.status == 403
+        assert "leave it as it is, for this request changes nothing else" in answer.says
 
 
 def test_what_is_not_formed_as_it_should_be_is_refused_in_the_words_of_its_schema(guard: Guarded) -> None:

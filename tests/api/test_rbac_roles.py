@@ -36,7 +36,7 @@ def shop(alone: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> Itera
     typed(f"kubectl create serviceaccount agent --namespace {SHOP}")
     typed("kubectl apply -f operator.yaml -f roles.yaml")
     commands = [command for file in sorted(RBAC.glob("*.yaml")) for command in COMMAND.findall(file.read_text())]
-    assert len(commands) == 8
+    assert len(commands) == 9
     for command in commands:
         typed(command)
         if "create rolebinding" in command:

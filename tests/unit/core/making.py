@@ -21,11 +21,13 @@ from controller.api.policy import ActionPolicy
 from controller.api.proposal import ActionProposal, Attempt, ProposalStatus
 from controller.api.workflow import ActionWorkflow, WorkflowStatus
 from controller.core.attempt_report import Effect, Report
+from controller.core.definition import plan_of
 from controller.core.digest import type_digest
 from controller.core.enforcement import Enforcement
 from controller.core.limits import PolicyUsage, TargetUsage, Unused, Usage
 from controller.core.operation import new_operation
 from controller.core.ports import Done, Json, PreviewResult
+from controller.core.runbook import RunbookEntry, entry_of
 from controller.core.settings import Settings
 from controller.core.view import Access, Chance, Child, Earlier, Fault, Findings, ProposalView, WorkflowView
 from controller.core.world import Catalogue, TypeEntry, World
@@ -293,6 +295,8 @@ def workflow(
         "steps": [{**LOG, **step} for step in steps or ({"name": "one"}, {"name": "two"})],
         **(spec or {}),
     }
+    if "runbookRef" in raw_spec:
+        del raw_spec["steps"]
     made = ActionWorkflow.model_validate(
         {
             "kind": "ActionWorkflow",
@@ -320,11 +324,12 @@ def workflow_view(
     access: Access | None = None,
     enforcement: Enforcement = UNPROVEN,
     earlier: Earlier | None = None,
+    runbook: RunbookEntry | None = None,
 ) -> WorkflowView:
     """A workflow that may run, and its world. `findings` None = no previews gathered for this decision."""
     made, raw_spec = workflow(spec, status, steps=steps, created=created)
     if isinstance(findings, str):
-        findings = {step.name: SEEN for step in made.spec.steps}
+        findings = {step.name: SEEN for step in plan_of(made, runbook.runbook.spec if runbook else None).steps}
     return WorkflowView(
         workflow=made,
         raw_spec=raw_spec,
@@ -334,4 +339,32 @@ def workflow_view(
         findings=findings,
         access=access,
         earlier=earlier,
+        runbook=runbook,
     )
+
+
+def runbook(
+    spec: Json | None = None, *, steps: Sequence[Json] = (), created: datetime = CREATED, by: str | None = "dora"
+) -> RunbookEntry:
+    """A runbook that may run: by default it scales `workflow.parameters.name` to that many replicas."""
+    grow = {
+        "name": "grow", "action": "scale-workload", "parameters": {"kind": "Deployment"},
+        "computed": [{"path": "name", "expression": "workflow.parameters.name"},
+                     {"path": "replicas", "expression": "workflow.parameters.replicas"}],
+    }  # fmt: skip
+    raw_spec = {
+        "description": "Scale it",
+        "parameters": {
+            "type": "object",
+            "required": ["name"],
+            "properties": {
+                "name": {"type": "string"},
+                "replicas": {"type": "integer", "minimum": 1, "maximum": 50, "default": 2},
+            },
+        },
+        "steps": list(steps) or [grow],
+        **({"editedBy": {"username": by, "uid": by, "groups": ["sre"]}} if by else {}),
+        **(spec or {}),
+    }
+    about = {"name": "resize", "namespace": "shop", "uid": "r-1", "creationTimestamp": rfc3339(created)}
+    return entry_of({"kind": "ActionRunbook", "metadata": about, "spec": raw_spec})
