@@ -115,6 +115,8 @@ def _stamps(kubectl: Kubectl) -> bool:
                        "executor": {"builtIn": {"name": "wait", "version": 1}}},
         "ActionProposal": {"action": "wait", "reason": "r"},
         "ActionWorkflow": {"description": "d", "reason": "r", "steps": [{"name": "a", "action": "wait"}]},
+        "ActionSchedule": {"schedule": "0 2 * * *", "workflow": {"description": "d", "reason": "r",
+                                                                 "steps": [{"name": "a", "action": "wait"}]}},
         "ActionRunbook": {"description": "d", "steps": [{"name": "a", "action": "wait"}]},
         "ActionApproval": {"subject": {"kind": "ActionProposal", "name": "a", "uid": "a"}, "actions": ["wait"],
                            "digest": "sha256:" + "0" * 64, "decision": "Reject"},

@@ -261,8 +261,8 @@ class Undo(StatusModel):
     """Its parameters."""
 
 
-class LifecycleStatus(StatusModel):
-    """The part of status that proposals and workflows share."""
+class TracedStatus(StatusModel):
+    """The part of status that is shared by all that happens over time: how it stands, and what led there."""
 
     def wire(self) -> dict[str, Any]:
         """As stored: empty lists are left out, objects stay small."""
@@ -270,12 +270,21 @@ class LifecycleStatus(StatusModel):
 
     observed_generation: int = -1
     """The generation of the spec that the operator last acted on; -1 before it has seen the object."""
+    message: LongText | None = None
+    """One sentence on where it stands."""
+    history: Annotated[tuple[HistoryEntry, ...], Field(max_length=20, json_schema_extra=ATOMIC)] = ()
+    """The last 20 transitions, oldest first."""
+    conditions: Annotated[tuple[Condition, ...], Field(max_length=16, json_schema_extra=list_type("map", "type"))] = ()
+    """The truth in the form Kubernetes tools read."""
+
+
+class LifecycleStatus(TracedStatus):
+    """The part of status that proposals and workflows share."""
+
     phase: Phase | None = None
     """For people: where it stands. Programs read `outcome` and the conditions."""
     outcome: Outcome | None = None
     """The one final word. Absent while live; never changes."""
-    message: LongText | None = None
-    """One sentence on where it stands."""
     request_digest: Digest | None = None
     """Digest of the request; anyone can recompute it."""
     digest: Digest | None = None
@@ -296,7 +305,3 @@ class LifecycleStatus(StatusModel):
     """What keeps it from starting, while phase is Blocked."""
     preview: Preview | None = None
     """What would change."""
-    history: Annotated[tuple[HistoryEntry, ...], Field(max_length=20, json_schema_extra=ATOMIC)] = ()
-    """The last 20 transitions, oldest first."""
-    conditions: Annotated[tuple[Condition, ...], Field(max_length=16, json_schema_extra=list_type("map", "type"))] = ()
-    """The truth in the form Kubernetes tools read."""

@@ -6,6 +6,7 @@ from controller.api.policy import ActionPolicy
 from controller.api.proposal import ActionProposal
 from controller.api.resource import Resource
 from controller.api.runbook import ActionRunbook
+from controller.api.schedule import ActionSchedule
 from controller.api.workflow import ActionWorkflow
 
 KINDS: tuple[type[Resource], ...] = (
@@ -15,4 +16,5 @@ KINDS: tuple[type[Resource], ...] = (
     ActionWorkflow,
     ActionApproval,
     ActionRunbook,
+    ActionSchedule,
 )

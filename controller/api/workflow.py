@@ -166,6 +166,17 @@ class RunbookRef(SpecModel):
     """Its name."""
 
 
+RUNBOOK_RULES = (
+    Rule(rule="has(self.steps) != has(self.runbookRef)", message="give either steps or runbookRef, exactly one"),
+    Rule(
+        rule="!has(self.runbookRef) || (self.order == 'Sequence' && !has(self.finally) && "
+        "self.onFailure == 'Stop' && self.maxParallel == 10)",
+        message="order, finally, onFailure and maxParallel are for the runbook to say; leave them out",
+        field_path=".runbookRef",
+    ),
+)
+
+
 class WorkflowSpec(Plan, LifecycleSpec):
     """What is asked for. Immutable but for `suspend` and `cancelled`."""
 
@@ -180,13 +191,7 @@ class WorkflowSpec(Plan, LifecycleSpec):
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         CANCEL_LATCH,
-        Rule(rule="has(self.steps) != has(self.runbookRef)", message="give either steps or runbookRef, exactly one"),
-        Rule(
-            rule="!has(self.runbookRef) || (self.order == 'Sequence' && !has(self.finally) && "
-            "self.onFailure == 'Stop' && self.maxParallel == 10)",
-            message="order, finally, onFailure and maxParallel are for the runbook to say; leave them out",
-            field_path=".runbookRef",
-        ),
+        *RUNBOOK_RULES,
         *PLAN_RULES,
         *(
             immutable(name, required=True)
@@ -268,6 +273,8 @@ class WorkflowStatus(LifecycleStatus):
     """Every action type that may run for it, those that take steps back included: what its approvals cover."""
     runbook: PinnedRunbook | None = None
     """The runbook that it runs."""
+    replaced_by: ObjectName | None = None
+    """The next run of its schedule, for which it was cancelled."""
     progress: Annotated[str, Field(max_length=16)] | None = None
     """Ended steps of all: `2/5`."""
     steps: Annotated[tuple[StepStatus, ...], Field(max_length=120, json_schema_extra=list_type("map", "name"))] = ()

@@ -6,6 +6,7 @@ from controller.api.common import Vote
 from controller.core.actors import canceller, who_asked
 from controller.core.approval_state import ApprovalState, approval_state, workflow_approval
 from controller.core.approvals import ApprovalRule, Request
+from controller.core.stopping import who_cancelled
 from controller.core.view import ProposalView
 
 
@@ -36,5 +37,6 @@ def rejection_of(view: ProposalView, now: datetime) -> Vote | None:
 
 def canceller_of(view: ProposalView) -> str:
     """Who cancelled it or its workflow."""
-    cancelled_object = view.proposal if view.proposal.spec.cancelled or view.parent is None else view.parent
-    return canceller(cancelled_object.metadata, view.world.enforcement)
+    if view.proposal.spec.cancelled or view.parent is None:
+        return canceller(view.proposal.metadata, view.world.enforcement)
+    return who_cancelled(view.parent, view.world.enforcement, view.world.settings.actor)

@@ -25,6 +25,7 @@ from controller.core.proposal_validation import validation_faults
 from controller.core.request import proposal_request, workflow_request
 from controller.core.shown import all_changes, drift
 from controller.core.steps import recorded_uids
+from controller.core.stopping import is_cancelled
 from controller.core.verdicts import (
     WORKFLOW_KIND,
     Block,
@@ -69,7 +70,7 @@ def not_a_step(view: ProposalView, now: datetime) -> Verdict | None:
 
 def cancelled(view: ProposalView, now: datetime) -> Verdict | None:
     """Refuse to start what a person has cancelled, by itself or with its workflow."""
-    by_parent = view.parent is not None and view.parent.spec.cancelled and not view.mends
+    by_parent = view.parent is not None and is_cancelled(view.parent) and not view.mends
     if not (view.proposal.spec.cancelled or by_parent):
         return None
     what = "its workflow was cancelled" if by_parent else "cancelled"

@@ -22,6 +22,7 @@ NORMAL_EVENTS = frozenset(
         Transition.STEP_SKIPPED,
         Transition.ROLLED_BACK,
         Transition.MODE_CHANGE,
+        Transition.RUN_CREATED,
     }
 )
 WARNING_EVENTS = frozenset(
@@ -37,6 +38,7 @@ WARNING_EVENTS = frozenset(
         Transition.ROLLBACK_FAILED,
         Transition.BLOCKED,
         Transition.KILL_SWITCH,
+        Transition.RUN_SKIPPED,
     }
 )
 

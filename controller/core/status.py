@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeVar
 
-from controller.api.common import Blocked, Condition, HistoryEntry, LifecycleStatus
+from controller.api.common import Blocked, Condition, HistoryEntry, LifecycleStatus, TracedStatus
 from controller.api.names import ConditionType, Mode, Outcome, Phase, Reason, Transition
 
 S = TypeVar("S", bound=LifecycleStatus)
+T = TypeVar("T", bound=TracedStatus)
 
 HISTORY_LENGTH = 20
 MAX_NOTE = 1000
@@ -34,19 +35,19 @@ def bounded(text: str, most: int = MAX_NOTE) -> str:
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
-def note(status: S, transition: Transition, message: str, *, actor: str, at: datetime) -> S:
+def note(status: T, transition: Transition, message: str, *, actor: str, at: datetime) -> T:
     """The status with one more history entry; the oldest beyond 20 is dropped, `n` counts on."""
     n = last_entry(status) + 1
     entry = HistoryEntry(n=n, at=at, reason=transition, actor=bounded(actor, 256), message=bounded(message))
     return status.model_copy(update={"history": (*status.history, entry)[-HISTORY_LENGTH:]})
 
 
-def last_entry(status: LifecycleStatus) -> int:
+def last_entry(status: TracedStatus) -> int:
     """The number of the newest transition, 0 if there is none."""
     return status.history[-1].n if status.history else 0
 
 
-def entries_after(n: int, status: LifecycleStatus) -> list[HistoryEntry]:
+def entries_after(n: int, status: TracedStatus) -> list[HistoryEntry]:
     """The transitions that came after number `n`."""
     return [entry for entry in status.history if entry.n > n]
 
@@ -71,12 +72,12 @@ def settle(status: S, standing: Standing, *, generation: int, now: datetime) -> 
 
 
 def with_conditions(
-    status: S,
+    status: T,
     wanted: Sequence[tuple[ConditionType, str | None, Reason, str]],
     *,
     generation: int,
     now: datetime,
-) -> S:
+) -> T:
     """The status with these conditions set (status None = removed), the others kept at the new generation."""
     changed = {kind: (value, reason, message) for kind, value, reason, message in wanted}
     before = {condition.type: condition for condition in status.conditions}

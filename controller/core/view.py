@@ -22,6 +22,7 @@ from controller.core.part import part_of
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import Json, PreviewResult
 from controller.core.runbook import RunbookEntry
+from controller.core.stopping import is_cancelled
 from controller.core.targets import target_of
 from controller.core.world import TypeEntry, World, merged_retry, retry_config, timeout_seconds
 
@@ -213,6 +214,8 @@ class WorkflowView:
     """Gathered for this decision, where it retries another workflow."""
     runbook: RunbookEntry | None = None
     """The runbook that it names, as it is now. Once it is pinned this makes no difference."""
+    replacement: str | None = None
+    """The next run of its schedule, where that is to take its place."""
     values: bool = True
     """Whether its parameters have values; those of a runbook that nobody runs have none."""
 
@@ -220,6 +223,15 @@ class WorkflowView:
     def grace_end(self) -> datetime:
         """Until when what it misses may still arrive."""
         return deadlines.grace_end(self.workflow.metadata, self.world.settings)
+
+    @property
+    def replaced_by(self) -> str | None:
+        """The run of its schedule for which it is cancelled; once noted, it stays so."""
+        return self.workflow.status.replaced_by or self.replacement
+
+    @property
+    def cancelled(self) -> bool:
+        return is_cancelled(self.workflow, self.replacement)
 
     @property
     def start_by(self) -> datetime | None:

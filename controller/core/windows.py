@@ -29,7 +29,7 @@ class Opening:
 def zone_faults(windows: Iterable[Window]) -> Iterator[tuple[int, str]]:
     """Index of each window whose zone is not known, and what to do about it."""
     for index, window in enumerate(windows):
-        if window.time_zone not in _zones():
+        if window.time_zone not in zone_names():
             yield index, f"names no known time zone ({window.time_zone}); use an IANA name such as Europe/Berlin or UTC"
 
 
@@ -65,7 +65,7 @@ def _next_opening(rules: tuple[tuple[str, tuple[Window, ...]], ...], now: dateti
 
 
 def _is_open(window: Window, now: datetime) -> bool:
-    zone = _zone(window.time_zone)
+    zone = zone_of(window.time_zone)
     if zone is None:
         return False
     local = now.astimezone(zone)
@@ -84,7 +84,7 @@ def _moments(windows: Iterable[Window], now: datetime) -> list[datetime]:
     """Every moment of the next two weeks at which one of them may open or close, in order."""
     found: set[datetime] = set()
     for window in windows:
-        zone = _zone(window.time_zone)
+        zone = zone_of(window.time_zone)
         if zone is None:
             continue
         today = now.astimezone(zone).date()
@@ -119,11 +119,12 @@ def _clock(text: str) -> time:
     return time.fromisoformat(text)
 
 
-def _zone(name: str) -> ZoneInfo | None:
-    return ZoneInfo(name) if name in _zones() else None
+def zone_of(name: str) -> ZoneInfo | None:
+    """The zone of an IANA name, None if there is none."""
+    return ZoneInfo(name) if name in zone_names() else None
 
 
 @lru_cache(maxsize=1)
-def _zones() -> frozenset[str]:
+def zone_names() -> frozenset[str]:
     """The IANA names; `localtime` is whatever the machine is set to."""
     return frozenset(available_timezones() - {"localtime"})

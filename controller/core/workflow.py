@@ -124,7 +124,8 @@ def _wait(view: WorkflowView, standing: Standing, now: datetime) -> WorkflowStat
 def _proposed(view: WorkflowView, now: datetime) -> WorkflowStatus:
     spec, metadata = view.workflow.spec, view.workflow.metadata
     who = requester(spec.requested_by, metadata, view.world.enforcement)
-    return proposed(view.workflow.status, spec, who, _moment(view, now))
+    status = proposed(view.workflow.status, spec, who, _moment(view, now))
+    return status.model_copy(update={"replaced_by": view.replaced_by})
 
 
 def _seen(view: WorkflowView, now: datetime) -> WorkflowStatus:

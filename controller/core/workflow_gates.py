@@ -8,7 +8,7 @@ from controller.api.common import Change
 from controller.api.names import Mode, Outcome, Phase, Reason, Transition
 from controller.api.policy import DriftRule
 from controller.api.workflow import OnFailure, StepStatus
-from controller.core.actors import canceller, proven, suspender
+from controller.core.actors import proven, suspender
 from controller.core.approval_state import ApprovalState, rejection, unapproved_yet, workflow_approval
 from controller.core.decision import Gather
 from controller.core.digest import digest, sha256
@@ -18,6 +18,7 @@ from controller.core.policy import EffectivePolicy
 from controller.core.ports import PreviewResult
 from controller.core.request import workflow_request
 from controller.core.shown import all_changes, drift
+from controller.core.stopping import who_cancelled
 from controller.core.verdicts import (
     Block,
     Fetch,
@@ -46,10 +47,13 @@ Gate = Callable[[WorkflowView, datetime], Verdict | None]
 
 
 def cancelled(view: WorkflowView, now: datetime) -> Verdict | None:
-    """Refuse to start what a person has cancelled."""
-    if not view.workflow.spec.cancelled:
+    """Refuse to start what a person has cancelled, or the next run of its schedule replaces."""
+    if not view.cancelled:
         return None
-    who = canceller(view.workflow.metadata, view.world.enforcement)
+    who = who_cancelled(view.workflow, view.world.enforcement, view.world.settings.actor)
+    if not view.workflow.spec.cancelled:
+        message = f"cancelled before its first step for the next run of its schedule, {view.replaced_by}"
+        return Finish(Outcome.CANCELLED, Reason.REPLACED, message, Transition.CANCELLED, who)
     return Finish(Outcome.CANCELLED, Reason.CANCELLED, "cancelled before its first step", Transition.CANCELLED, who)
 
 

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from controller.api.names import Outcome, Phase, Reason, StepOutcome, Transition
 from controller.api.workflow import OnFailure, StepStatus, WorkflowStatus
-from controller.core.actors import canceller
 from controller.core.lifecycle import Moment
 from controller.core.lifecycle import ended as with_outcome
 from controller.core.status import Standing, note
 from controller.core.steps import by_name, passed, running, started
+from controller.core.stopping import who_cancelled, why_cancelled
 from controller.core.view import WorkflowView
 from controller.core.workflow_gates import approval_of
 
@@ -33,7 +33,7 @@ def why_not_back(view: WorkflowView, now: datetime) -> str | None:
 
 
 def _stopped(view: WorkflowView, now: datetime) -> str | None:
-    if view.workflow.spec.cancelled:
+    if view.cancelled:
         return "the workflow was cancelled"
     if vote := approval_of(view, now).rejection:
         return f"the workflow was rejected by {vote.username}"
@@ -126,11 +126,12 @@ def end(view: WorkflowView, status: WorkflowStatus, now: datetime) -> WorkflowSt
         if not_needed:
             message = f"{len(steps) - not_needed} of {len(steps)} steps succeeded, the others were not needed"
         outcome, reason = Outcome.SUCCEEDED, Reason.SUCCEEDED
-    elif view.workflow.spec.cancelled or rejected_by:
-        actor = rejected_by.username if rejected_by else canceller(view.workflow.metadata, view.world.enforcement)
-        what = "rejected" if rejected_by else "cancelled"
+    elif view.cancelled or rejected_by:
+        world, stopped = view.world, view.workflow.model_copy(update={"status": status})
+        actor = rejected_by.username if rejected_by else who_cancelled(stopped, world.enforcement, world.settings.actor)
+        reason, what = (Reason.CANCELLED, "rejected") if rejected_by else why_cancelled(stopped)
         message = f"{what}; {len(steps) - len(missing)} of {len(steps)} steps had succeeded"
-        outcome, reason = Outcome.CANCELLED, Reason.CANCELLED
+        outcome = Outcome.CANCELLED
     elif not failed:
         message = f"not finished within activeDeadlineSeconds ({view.workflow.spec.active_deadline_seconds} s)"
         outcome, reason = Outcome.FAILED, Reason.DEADLINE_EXCEEDED

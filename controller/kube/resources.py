@@ -7,6 +7,7 @@ from controller.api.policy import ActionPolicy
 from controller.api.proposal import ActionProposal
 from controller.api.resource import KindInfo
 from controller.api.runbook import ActionRunbook
+from controller.api.schedule import ActionSchedule
 from controller.api.workflow import ActionWorkflow
 from controller.core.ports import Resource
 
@@ -22,6 +23,7 @@ APPROVALS = resource(ActionApproval.INFO)
 TYPES = resource(ActionType.INFO)
 POLICIES = resource(ActionPolicy.INFO)
 RUNBOOKS = resource(ActionRunbook.INFO)
+SCHEDULES = resource(ActionSchedule.INFO)
 
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 SERVICE_ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
@@ -38,6 +40,13 @@ TO_DELETE = "status.outcome!=,spec.ttlSecondsAfterFinished!="
 """Field selector of finished objects that ask to be deleted some time after."""
 
 LIVING = (PROPOSALS, WORKFLOWS)
+"""The kinds that end: what is finished is not watched any more."""
+WORKED = (*LIVING, SCHEDULES)
 """The kinds that are worked on."""
 DECLARED = (TYPES, POLICIES, RUNBOOKS, NAMESPACES)
 """The kinds that say how."""
+
+
+def selector_of(worked: Resource) -> str:
+    """Field selector of those that are to be worked on."""
+    return LIVE if worked in LIVING else ""

@@ -7,7 +7,7 @@ import kopf
 from controller.api.base import GROUP, VERSION
 from controller.core.errors import ActionError
 from controller.kube.login import Login
-from controller.kube.resources import APPROVALS, LIVE, LIVING, POLICIES, RUNBOOKS, TYPES
+from controller.kube.resources import APPROVALS, LIVE, LIVING, POLICIES, RUNBOOKS, TYPES, WORKED
 from controller.runtime.intake import Intake
 
 CHUNK = 250
@@ -54,7 +54,7 @@ def registry(login: Login, intake: Intake) -> kopf.OperatorRegistry:
     async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure_watching(settings)
 
-    for resource in (*LIVING, TYPES, POLICIES, RUNBOOKS, APPROVALS):
+    for resource in (*WORKED, TYPES, POLICIES, RUNBOOKS, APPROVALS):
         plural = resource.plural
         kopf.on.event(GROUP, VERSION, plural, id=plural, param=plural, registry=handlers)(_hand_on(intake))
     kopf.on.event("", "v1", "namespaces", id="namespaces", param="namespaces", registry=handlers)(_hand_on(intake))

@@ -15,7 +15,7 @@ from controller.kube.api import Api
 from controller.kube.events import EventWriter
 from controller.kube.lease import Lease, Timing
 from controller.kube.login import Login
-from controller.kube.resources import POLICIES, PROPOSALS, WORKFLOWS
+from controller.kube.resources import POLICIES, PROPOSALS, SCHEDULES, WORKFLOWS
 from controller.kube.session import Session
 from controller.runtime.access import AccessReviews
 from controller.runtime.attempts import AttemptRunner
@@ -36,6 +36,7 @@ from controller.runtime.queue import DelayQueue
 from controller.runtime.reach import RealReach
 from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
+from controller.runtime.schedules import ScheduleReconciler
 from controller.runtime.starts import Starts
 from controller.runtime.store import Key, Store
 from controller.runtime.usage import LiveUsage
@@ -138,6 +139,14 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 reviews=reviews,
                 clock=utc_now,
             )
+            schedules = ScheduleReconciler(
+                api=api,
+                store=store,
+                declarations=declarations,
+                recorder=recorder,
+                settings=options.settings,
+                clock=utc_now,
+            )
             declared = DeclaredReconciler(
                 api=api,
                 declarations=declarations,
@@ -155,6 +164,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 declarations=declarations,
                 proposals=proposals,
                 workflows=workflows,
+                schedules=schedules,
                 reaper=reaper,
                 recorder=recorder,
                 leading=lambda: lease.is_leader,
@@ -166,7 +176,11 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 queue=queue,
                 intake=intake,
                 declarations=declarations,
-                reconcilers={PROPOSALS.plural: proposals, WORKFLOWS.plural: workflows},
+                reconcilers={
+                    PROPOSALS.plural: proposals,
+                    WORKFLOWS.plural: workflows,
+                    SCHEDULES.plural: schedules,
+                },
                 declared=declared,
                 faults=Faults(recorder, utc_now, options.settings),
                 outage=outage,

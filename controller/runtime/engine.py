@@ -16,7 +16,7 @@ from controller.core.errors import ActionError
 from controller.core.ports import Resource
 from controller.kube.api import Api
 from controller.kube.lease import Lease
-from controller.kube.resources import APPROVALS, DECLARED, LIVE, LIVING
+from controller.kube.resources import APPROVALS, DECLARED, WORKED, selector_of
 from controller.runtime.attempts import AttemptRunner
 from controller.runtime.declarations import Place, place_of
 from controller.runtime.enforcing import Enforcing
@@ -154,8 +154,8 @@ class Engine:
         """Everything, whole; declarations first."""
         await self._list_declared()
         await self._list(APPROVALS, self._parts.namespace, "")
-        for resource in LIVING:
-            await self._list(resource, self._parts.namespace, LIVE)
+        for resource in WORKED:
+            await self._list(resource, self._parts.namespace, selector_of(resource))
 
     async def _list_declared(self) -> None:
         """All declarations; those that are not among them any more are gone, whatever a watch has missed."""
@@ -196,9 +196,9 @@ class Engine:
     async def _sweep(self) -> None:
         """Compares what is live, by metadata alone, with what is known."""
         parts = self._parts
-        for resource in LIVING:
-            known = set(parts.store.keys(resource.plural))
-            pages = parts.api.pages(resource, namespace=parts.namespace, field_selector=LIVE, metadata_only=True)
+        for resource in WORKED:
+            known, selector = set(parts.store.keys(resource.plural)), selector_of(resource)
+            pages = parts.api.pages(resource, namespace=parts.namespace, field_selector=selector, metadata_only=True)
             async for page in pages:
                 for raw in page.items:
                     key = key_of(resource.plural, raw)

@@ -14,12 +14,13 @@ from controller.core.steps import recorded
 from controller.kube.resources import (
     APPROVALS,
     DECLARED,
-    LIVING,
     NAMESPACES,
     POLICIES,
     PROPOSALS,
     RUNBOOKS,
+    SCHEDULES,
     TYPES,
+    WORKED,
     WORKFLOWS,
 )
 from controller.runtime.attempts import Owner
@@ -28,13 +29,14 @@ from controller.runtime.proposals import ProposalReconciler
 from controller.runtime.queue import DelayQueue
 from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
+from controller.runtime.schedules import ScheduleReconciler, live_runs, schedule_key
 from controller.runtime.store import Key, Store
 from controller.runtime.usage import LiveUsage
 from controller.runtime.views import owner_key
 from controller.runtime.votes import Votes
 from controller.runtime.workflows import WorkflowReconciler
 
-_LIVING = frozenset(resource.plural for resource in LIVING)
+_WORKED = frozenset(resource.plural for resource in WORKED)
 _DECLARED_KINDS = {resource.plural: resource.kind for resource in DECLARED}
 
 
@@ -50,6 +52,7 @@ class Intake:
         declarations: Declarations,
         proposals: ProposalReconciler,
         workflows: WorkflowReconciler,
+        schedules: ScheduleReconciler,
         reaper: Reaper,
         recorder: Recorder,
         leading: Callable[[], bool],
@@ -61,6 +64,7 @@ class Intake:
         self._declarations = declarations
         self._proposals = proposals
         self._workflows = workflows
+        self._schedules = schedules
         self._reaper = reaper
         self._recorder = recorder
         self._leading = leading
@@ -74,7 +78,7 @@ class Intake:
             if subject is not None and self._store.version(subject):
                 self._queue.add(subject)
                 self._enqueue_steps(subject)
-        elif plural not in _LIVING:
+        elif plural not in _WORKED:
             if self._declare(plural, event == "DELETED", raw):
                 self._enqueue_bearers(plural, place_of(raw))
         elif event != "DELETED":
@@ -142,8 +146,12 @@ class Intake:
         self._queue.forget(key)
         if last is None:
             return
+        if key.plural == SCHEDULES.plural:
+            self._schedules.gone(key)
+            return
         if key.plural == WORKFLOWS.plural:
             self._workflows.gone(key, last)
+            self._run_ended(last)
             return
         gone = Owner(key, last["metadata"]["uid"])
         with suppress(ValidationError):
@@ -156,7 +164,7 @@ class Intake:
 
     def enqueue_living(self, namespace: str | None = None) -> None:
         """All live objects, or those of a namespace, are due."""
-        for plural in _LIVING:
+        for plural in _WORKED:
             for key in self._store.keys(plural):
                 if namespace is None or key.namespace == namespace:
                     self._queue.add(key)
@@ -185,11 +193,20 @@ class Intake:
         if key.plural == PROPOSALS.plural:
             self._proposals.finished(Owner(key, raw["metadata"]["uid"]))
             self._usage.finished(key, raw)
+        else:
+            self._run_ended(raw)
         self._reaper.finished(key.plural, raw)
         owner = owner_key(raw) if key.plural == PROPOSALS.plural else None
         if owner and self._store.version(owner):
             self._workflows.step_ended(raw)
             self._queue.add(owner)
+
+    def _run_ended(self, workflow: Json) -> None:
+        """The schedule whose run it was is due: another may have waited for its end."""
+        schedule = schedule_key(workflow)
+        if schedule and self._store.version(schedule):
+            self._schedules.run_ended(schedule)
+            self._queue.add(schedule)
 
     def _count(self, plural: str, raw: Json) -> None:
         if plural == PROPOSALS.plural:
@@ -208,8 +225,12 @@ class Intake:
         return declarations.remove_policy(name) if deleted else declarations.put_policy(raw)
 
     def _enqueue_related(self, key: Key, raw: Json) -> None:
-        """A workflow bears on its steps; a step that retries, on its workflow."""
+        """A workflow bears on its steps; a step that retries, on its workflow; a schedule on its runs."""
         status = raw.get("status") or {}
+        if key.plural == SCHEDULES.plural:
+            for run in live_runs(self._store, key, raw["metadata"]["uid"]):
+                self._queue.add(run)
+            return
         if key.plural == WORKFLOWS.plural:
             self._enqueue_steps(key)
         elif status.get("retryCount") and (owner := owner_key(raw)):

@@ -80,12 +80,18 @@ class Reaper:
             return
 
 
+def tracked(metadata: Json) -> bool:
+    """Whether a GitOps tool keeps the object."""
+    labels, annotations = set(metadata.get("labels") or ()), set(metadata.get("annotations") or ())
+    return bool(GITOPS_LABELS & labels or GITOPS_ANNOTATIONS & annotations)
+
+
 def expiry(raw: Json) -> datetime | None:
     """When the object is to be deleted; None = not finished, no TTL, or tracked by a GitOps tool."""
     status, spec, metadata = raw.get("status") or {}, raw.get("spec") or {}, raw["metadata"]
     seconds = spec.get("ttlSecondsAfterFinished")
     if seconds is None or not status.get("outcome") or not status.get("completedAt"):
         return None
-    if GITOPS_LABELS & set(metadata.get("labels") or ()) or GITOPS_ANNOTATIONS & set(metadata.get("annotations") or ()):
+    if tracked(metadata):
         return None
     return datetime.fromisoformat(status["completedAt"]) + timedelta(seconds=seconds)

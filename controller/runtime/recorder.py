@@ -1,6 +1,6 @@
 """Writes status and then tells about it: the one patch, compare-and-swap, then audit records and Events."""
 
-from controller.api.common import HistoryEntry, LifecycleStatus
+from controller.api.common import HistoryEntry, TracedStatus
 from controller.core.errors import Conflict, Repeatable
 from controller.core.mergepatch import merge_patch
 from controller.core.ports import Json, Resource, Target
@@ -28,8 +28,8 @@ class Recorder:
         self,
         resource: Resource,
         raw: Json,
-        old: LifecycleStatus,
-        new: LifecycleStatus,
+        old: TracedStatus,
+        new: TracedStatus,
         related: Target | None = None,
     ) -> Json:
         """Writes the status if it differs; the object as stored. Raises what `patch_status` raises."""
@@ -78,7 +78,7 @@ class Recorder:
         if told is None:
             return
         wire = raw.get("status") or {}
-        entries = entries_after(told, LifecycleStatus.model_validate(wire))
+        entries = entries_after(told, TracedStatus.model_validate(wire))
         if entries:
             self._unheard[raw["metadata"]["uid"]] = entries[-1].n
             self._tell(raw, entries, wire, None)

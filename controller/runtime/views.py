@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 
 from controller.api.proposal import ActionProposal
+from controller.api.schedule import ActionSchedule
 from controller.api.workflow import ActionWorkflow
 from controller.core.attempt_report import Report
 from controller.core.limits import Usage
 from controller.core.ports import Json
 from controller.core.runbook import RunbookEntry
+from controller.core.schedule import replacement
 from controller.core.steps import child_names
 from controller.core.verdicts import WORKFLOW_KIND
 from controller.core.view import Access, Child, Earlier, Findings, ProposalView, WorkflowView
 from controller.kube.resources import PROPOSALS, WORKFLOWS
 from controller.runtime.declarations import Declarations, Place
+from controller.runtime.schedules import owned_by, schedule_key
 from controller.runtime.store import Key, Store
 from controller.runtime.votes import Votes
 
@@ -83,7 +86,16 @@ class Views:
             access=access,
             earlier=earlier,
             runbook=runbook,
+            replacement=self._replacement(raw),
         )
+
+    def _replacement(self, raw: Json) -> str | None:
+        """The run that is to take the place of this one, as its schedule's status says."""
+        key = schedule_key(raw)
+        schedule = self._store.get(key) if key else None
+        if schedule is None or not owned_by(raw, schedule["metadata"]["uid"]):
+            return None
+        return replacement(ActionSchedule.model_validate(schedule), raw["metadata"]["name"])
 
     def runbook(self, raw: Json) -> RunbookEntry | None:
         """What a stored workflow names, as it is now."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from controller.core.errors import ActionError, Conflict, NotFound, Repeatable
 from controller.core.ports import Json
 from controller.kube.api import Api
-from controller.kube.resources import DECLARED, LIVING, NAMESPACES
+from controller.kube.resources import DECLARED, NAMESPACES, WORKED
 from controller.runtime.clock import Clock
 from controller.runtime.declarations import Declarations
 from controller.runtime.declared import DeclaredReconciler
@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 FIRST_BACKOFF_SECONDS = 0.2
 LONGEST_BACKOFF_SECONDS = 60.0
 SHORTEST_PAUSE_SECONDS = 0.01
-_RESOURCES = {resource.plural: resource for resource in LIVING}
+_RESOURCES = {resource.plural: resource for resource in WORKED}
 _DECLARED = {resource.plural: resource for resource in DECLARED}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from api_server import OPERATOR, Answer, ApiServer, Manifest
-from schema_manifests import APPROVAL, DIGEST, POLICY, PROPOSAL, RUNBOOK, TYPE, WORKFLOW, changed, manifest
+from schema_manifests import APPROVAL, DIGEST, POLICY, PROPOSAL, RUNBOOK, SCHEDULE, TYPE, WORKFLOW, changed, manifest
 
 from localcluster.controlplane import ControlPlane
 
@@ -129,6 +129,12 @@ def workflow(**change: Any) -> Manifest:
 def runbook(**change: Any) -> Manifest:
     steps = [{"name": "first", "action": "scale-workload"}]
     return _made(manifest(RUNBOOK, "restart", {"description": "d", "steps": steps}), change)
+
+
+def schedule(**change: Any) -> Manifest:
+    steps = [{"name": "first", "action": "scale-workload"}]
+    spec = {"schedule": "0 2 * * *", "workflow": {"description": "d", "reason": "r", "steps": steps}}
+    return _made(manifest(SCHEDULE, "nightly", spec), change)
 
 
 def approval(*actions: str, **change: Any) -> Manifest:

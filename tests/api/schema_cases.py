@@ -9,6 +9,7 @@ from schema_manifests import (
     POLICY,
     PROPOSAL,
     RUNBOOK,
+    SCHEDULE,
     TYPE,
     WORKFLOW,
     Case,
@@ -22,6 +23,7 @@ RETRY_ORDER = "minWaitSeconds must not be more than maxWaitSeconds"
 ORDERED, UNORDERED = {"minWaitSeconds": 5, "maxWaitSeconds": 5}, {"minWaitSeconds": 5.5, "maxWaitSeconds": 5}
 ONE_OF = "give exactly one of builtIn, job, http, patch"
 NO_TIME = "spec.notBefore in body should match"
+NAMES = {SCHEDULE: 52}
 EITHER = "give either steps or runbookRef, exactly one"
 BY_RUNBOOK = {"spec.steps": ABSENT, "spec.runbookRef": {"name": "restart"}}
 TWO_STEPS = {"spec.order": "Graph", "spec.steps": [{"name": "a", "action": "wait"}, {"name": "b", "action": "wait"}]}
@@ -31,8 +33,9 @@ ALL_KINDS = [
     for kind in MINIMAL
     for case in (
         Case(
-            "name length", kind, {"metadata.name": "n" * 63}, {"metadata.name": "n" * 64},
-            "metadata.name must be at most 63 characters long",
+            "name length", kind, {"metadata.name": "n" * NAMES.get(kind, 63)},
+            {"metadata.name": "n" * (NAMES.get(kind, 63) + 1)},
+            f"metadata.name must be at most {NAMES.get(kind, 63)} characters long",
         ),
         Case("no spec", kind, {}, {"spec": ABSENT}, "spec: Required value"),
         Case("unknown field", kind, {}, {"spec.bogus": 1}, 'unknown field "spec.bogus"'),
@@ -352,7 +355,51 @@ RUNBOOK_CASES = [
     ),
 ]
 
+OF_SCHEDULE = {"spec.workflow.steps": ABSENT, "spec.workflow.runbookRef": {"name": "restart"}}
+SCHEDULE_CASES = [
+    *(
+        Case(f"{field} is required", SCHEDULE, {}, {f"spec.{field}": ABSENT}, f"spec.{field}: Required value")
+        for field in ("schedule", "workflow", "workflow.description", "workflow.reason")
+    ),
+    bounds(SCHEDULE, "schedule", "*" * 128, "*" * 129, "length"),
+    bounds(SCHEDULE, "timeZone", "Europe/Berlin", "", "not empty"),
+    bounds(SCHEDULE, "concurrencyPolicy", "Forbid", "Queue", "words"),
+    bounds(SCHEDULE, "startingDeadlineSeconds", 1, 0, "least"),
+    bounds(SCHEDULE, "successfulHistoryLimit", 100, 101, "most"),
+    bounds(SCHEDULE, "failedHistoryLimit", 0, -1, "least"),
+    bounds(SCHEDULE, "workflow.mode", "DryRun", "Observe", "words"),
+    Case("no second way to suspend", SCHEDULE, {}, {"spec.workflow.suspend": True}, "unknown field"),
+    Case("steps or a runbook", SCHEDULE, OF_SCHEDULE, {"spec.workflow.steps": ABSENT}, EITHER),
+    Case(
+        "order is the runbook's", SCHEDULE, OF_SCHEDULE, OF_SCHEDULE | {"spec.workflow.order": "Graph"},
+        "order, finally, onFailure and maxParallel are for the runbook to say; leave them out",
+    ),
+    Case("a step's retry", SCHEDULE, {}, {"spec.workflow.steps.0.retry": UNORDERED}, RETRY_ORDER),
+    Case("whose it is has a name", SCHEDULE, {"spec.requestedBy.username": "u"}, {"spec.requestedBy": {}}, "username"),
+    Case(
+        "a finally step has a name of its own",
+        SCHEDULE,
+        {"spec.workflow.finally": steps(2, "last")},
+        {"spec.workflow.finally": steps(2)},
+        "a finally step must not have the name of another step",
+    ),
+    Case(
+        "dependsOn in a sequence",
+        SCHEDULE,
+        {"spec.workflow.steps.1.dependsOn": ["step-0"], "spec.workflow.order": "Graph"},
+        {"spec.workflow.steps.1.dependsOn": ["step-0"]},
+        "dependsOn needs order: Graph; a Sequence runs its steps one after the other",
+    ),
+    Case(
+        "dependsOn of finally steps in a sequence",
+        SCHEDULE,
+        {"spec.workflow.finally": steps(1, "last")},
+        {"spec.workflow.finally": [{"name": "z", "action": "wait", "dependsOn": ["last-0"]}]},
+        "dependsOn of finally steps needs order: Graph",
+    ),
+]  # fmt: skip
+
 CREATE: list[Case] = [
     *ALL_KINDS, *LIFECYCLE_CASES, *PROPOSAL_CASES, *WORKFLOW_CASES, *TYPE_CASES, *POLICY_CASES, *APPROVAL_CASES,
-    *RUNBOOK_CASES,
+    *RUNBOOK_CASES, *SCHEDULE_CASES,
 ]  # fmt: skip

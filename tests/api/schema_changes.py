@@ -10,6 +10,7 @@ from schema_manifests import (
     POLICY,
     PROPOSAL,
     RUNBOOK,
+    SCHEDULE,
     TYPE,
     WORKFLOW,
     Case,
@@ -153,7 +154,7 @@ def status(kind: str, name: str, field: str, good: Any, bad: Any, says: str) -> 
 STATUS_LIVE: list[Case] = [
     *(
         case
-        for kind in (PROPOSAL, WORKFLOW, TYPE, POLICY, RUNBOOK)
+        for kind in (PROPOSAL, WORKFLOW, TYPE, POLICY, RUNBOOK, SCHEDULE)
         for case in (
             status(kind, "conditions are a map", "conditions", [READY, CONDITION], [READY, READY], "Duplicate"),
             status(kind, "condition type", "conditions", [READY], [READY | {"type": "Happy"}], "conditions[0].type"),

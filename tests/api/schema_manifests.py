@@ -14,6 +14,7 @@ Change = Mapping[str, Any]
 ABSENT = object()
 TYPE, POLICY, PROPOSAL = "ActionType", "ActionPolicy", "ActionProposal"
 WORKFLOW, APPROVAL, RUNBOOK = "ActionWorkflow", "ActionApproval", "ActionRunbook"
+SCHEDULE = "ActionSchedule"
 LABELS = {"made-by": "schema-tests"}
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 IDENTITY = {"username": "system:serviceaccount:shop:ci", "uid": "1-2", "groups": ["sre", "system:authenticated"]}
@@ -71,6 +72,9 @@ MINIMAL: dict[str, Manifest] = {
         "actions": ["scale-workload"], "decision": "Approve",
     }),
     RUNBOOK: manifest(RUNBOOK, "restart", {"description": "Restart.", "steps": steps(2)}),
+    SCHEDULE: manifest(SCHEDULE, "nightly", {
+        "schedule": "0 2 * * *", "workflow": {"description": "Roll.", "reason": "maintenance", "steps": steps(2)},
+    }),
 }  # fmt: skip
 
 LIFECYCLE = {
@@ -140,6 +144,16 @@ FULL: dict[str, Manifest] = {
         "steps": [{"name": "cordon", "action": "cordon-node"}, STEP],
         "finally": [{"name": "tell", "action": "log-message", "parameters": {"message": "over"}}],
         "onFailure": "Rollback", "maxParallel": 2, "retry": RETRY, "editedBy": IDENTITY,
+    }}),
+    SCHEDULE: changed(MINIMAL[SCHEDULE], {"metadata.name": "nightly-full", "spec": {
+        "schedule": "0 2 * * MON-FRI", "timeZone": "Europe/Berlin", "suspend": True, "concurrencyPolicy": "Replace",
+        "startingDeadlineSeconds": 600, "successfulHistoryLimit": 0, "failedHistoryLimit": 100,
+        "requestedBy": IDENTITY,
+        "workflow": {
+            "description": "Roll node-3 out", "reason": "maintenance", "runbookRef": {"name": "restart"},
+            "parameters": {"node": "node-3", "deep": {"list": [{"x": 1}]}}, "ticket": "OPS-1",
+            "serviceAccountName": "checkout-ops", "mode": "DryRun", "retry": RETRY, "activeDeadlineSeconds": 3600,
+        },
     }}),
 }  # fmt: skip
 

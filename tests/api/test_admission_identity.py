@@ -18,9 +18,10 @@ from guarded import (
     approval,
     proposal,
     runbook,
+    schedule,
     workflow,
 )
-from schema_manifests import ABSENT, APPROVAL, FULL, MINIMAL, POLICY, PROPOSAL, RUNBOOK, TYPE, WORKFLOW
+from schema_manifests import ABSENT, APPROVAL, FULL, MINIMAL, POLICY, PROPOSAL, RUNBOOK, SCHEDULE, TYPE, WORKFLOW
 
 CANCELLED_BY = "actionoperator.dev/cancelled-by"
 SUSPENDED_BY = "actionoperator.dev/suspended-by"
@@ -34,6 +35,7 @@ MAKE: dict[str, tuple[Callable[..., Manifest], str]] = {
     WORKFLOW: (workflow, "requestedBy"),
     APPROVAL: (approval, "approver"),
     RUNBOOK: (runbook, "editedBy"),
+    SCHEDULE: (schedule, "requestedBy"),
 }
 every_kind = pytest.mark.parametrize("kind", MAKE)
 
@@ -125,33 +127,78 @@ EDITS: list[tuple[str, Any]] = [
 ]  # fmt: skip
 
 
-def test_every_field_of_a_runbook_is_looked_at() -> None:
-    assert {field for field, _ in EDITS} == set(FULL[RUNBOOK]["spec"]) - {"editedBy"}
+TEMPLATE = {"description": "d", "reason": "r", "runbookRef": {"name": "restart"}}
+RULE_EDITS: list[tuple[str, Any]] = [
+    ("schedule", "0 3 * * *"), ("timeZone", "Europe/Berlin"), ("concurrencyPolicy", "Forbid"),
+    ("startingDeadlineSeconds", 60), ("successfulHistoryLimit", 1), ("failedHistoryLimit", 1), ("workflow", TEMPLATE),
+]  # fmt: skip
+KEPT: list[tuple[str, str, Any]] = [
+    *((RUNBOOK, field, value) for field, value in EDITS),
+    *((SCHEDULE, field, value) for field, value in RULE_EDITS),
+]
+edited = pytest.mark.parametrize("kind", [RUNBOOK, SCHEDULE])
 
 
-@pytest.mark.parametrize(("field", "value"), EDITS, ids=[field for field, _ in EDITS])
-def test_who_edits_a_runbook_is_written_down(guard: Guarded, field: str, value: Any) -> None:
-    stored = guard.stored(ALICE, runbook())
-    assert stored["spec"]["editedBy"] == guard.identity(ALICE)
-    for also in ({}, {"spec.editedBy": ABSENT}, {"spec.editedBy": guard.identity(BOB)}):
+def test_every_field_of_what_people_edit_is_looked_at() -> None:
+    for kind, others in ((RUNBOOK, {"editedBy"}), (SCHEDULE, {"requestedBy", "suspend"})):
+        looked_at = {field for of, field, _ in KEPT if of == kind}
+        assert looked_at == set(FULL[kind]["spec"]) - others
+
+
+@pytest.mark.parametrize(("kind", "field", "value"), KEPT, ids=[f"{kind} {field}" for kind, field, _ in KEPT])
+def test_who_edits_is_written_down(guard: Guarded, kind: str, field: str, value: Any) -> None:
+    make, who = MAKE[kind]
+    stored = guard.stored(ALICE, make())
+    assert stored["spec"][who] == guard.identity(ALICE)
+    for also in ({}, {f"spec.{who}": ABSENT}, {f"spec.{who}": guard.identity(BOB)}):
         answer = guard.update(BOB, stored, {f"spec.{field}": value, **also})
         assert answer.accepted, answer.says
-        assert answer.body["spec"]["editedBy"] == guard.identity(BOB)
-    forged = guard.update(BOB, stored, {f"spec.{field}": value, "spec.editedBy": guard.identity(ADMIN)})
+        assert answer.body["spec"][who] == guard.identity(BOB)
+    forged = guard.update(BOB, stored, {f"spec.{field}": value, f"spec.{who}": guard.identity(ADMIN)})
     assert forged.status == 403
-    assert "editedBy.username: is admin, but this request comes from bob" in forged.says
+    assert f"{who}.username: is admin, but this request comes from bob" in forged.says
 
 
-def test_who_edited_a_runbook_stays_while_nothing_of_it_changes(guard: Guarded) -> None:
-    stored = guard.stored(ALICE, runbook())
-    for change in ({"metadata.labels.team": "x"}, {"spec.editedBy": ABSENT}):
+@edited
+def test_who_edited_stays_while_nothing_changes(guard: Guarded, kind: str) -> None:
+    make, field = MAKE[kind]
+    stored = guard.stored(ALICE, make())
+    changes: list[Manifest] = [{"metadata.labels.team": "x"}, {f"spec.{field}": ABSENT}]
+    if kind == SCHEDULE:
+        changes.append({"spec.suspend": True})
+    for change in changes:
         answer = guard.update(BOB, stored, change)
         assert answer.accepted, answer.says
-        assert answer.body["spec"]["editedBy"] == guard.identity(ALICE)
+        assert answer.body["spec"][field] == guard.identity(ALICE)
     for who in (BOB, ADMIN):
-        answer = guard.update(who, stored, {"spec.editedBy": guard.identity(who)})
+        answer = guard.update(who, stored, {f"spec.{field}": guard.identity(who)})
         assert answer.status == 403
         assert "leave it as it is, for this request changes nothing else" in answer.says
+
+
+RUN_OWNER = {"apiVersion": "actionoperator.dev/v1alpha1", "kind": SCHEDULE, "name": "nightly", "uid": "1-2"}
+
+
+def test_the_operator_makes_a_run_in_the_name_of_whose_schedule_it_is(guard: Guarded) -> None:
+    marks = {"metadata__labels": {"actionoperator.dev/schedule": "nightly"}, "metadata__ownerReferences": [RUN_OWNER]}
+    answer = guard.create(THE_OPERATOR, workflow(spec__requestedBy=guard.identity(ALICE), **marks))
+    assert answer.accepted, answer.says
+    assert answer.body["spec"]["requestedBy"] == guard.identity(ALICE)
+
+
+@pytest.mark.parametrize("who", [ALICE, ADMIN])
+def test_the_marks_of_a_run_are_the_operators(guard: Guarded, who: str) -> None:
+    for change in (
+        {"metadata__labels": {"actionoperator.dev/schedule": "nightly"}},
+        {"metadata__ownerReferences": [RUN_OWNER]},
+        {"metadata__ownerReferences": [RUN_OWNER | {"controller": True}]},
+    ):
+        answer = guard.create(who, workflow(**change))
+        assert answer.status == 403
+        assert "mark" in answer.says
+    stored = guard.stored(who, workflow())
+    answer = guard.update(who, stored, {"metadata.ownerReferences": [RUN_OWNER]})
+    assert answer.status == 403
 
 
 def test_what_is_not_formed_as_it_should_be_is_refused_in_the_words_of_its_schema(guard: Guarded) -> None:

@@ -325,6 +325,7 @@ def workflow_view(
     enforcement: Enforcement = UNPROVEN,
     earlier: Earlier | None = None,
     runbook: RunbookEntry | None = None,
+    replacement: str | None = None,
 ) -> WorkflowView:
     """A workflow that may run, and its world. `findings` None = no previews gathered for this decision."""
     made, raw_spec = workflow(spec, status, steps=steps, created=created)
@@ -340,6 +341,7 @@ def workflow_view(
         access=access,
         earlier=earlier,
         runbook=runbook,
+        replacement=replacement,
     )
 
 

@@ -25,7 +25,7 @@ from controller.core.settings import Settings
 from controller.core.view import Chance
 from controller.kube.api import Api, Listed
 from controller.kube.events import EventWriter
-from controller.kube.resources import APPROVALS, NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
+from controller.kube.resources import APPROVALS, NAMESPACES, POLICIES, PROPOSALS, SCHEDULES, TYPES, WORKFLOWS
 from controller.runtime.access import AccessReviews
 from controller.runtime.attempts import AttemptRunner
 from controller.runtime.audit import AuditLog
@@ -43,6 +43,7 @@ from controller.runtime.queue import DelayQueue
 from controller.runtime.reach import RealReach
 from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
+from controller.runtime.schedules import ScheduleReconciler
 from controller.runtime.starts import Starts
 from controller.runtime.store import Key, Store
 from controller.runtime.usage import LiveUsage
@@ -237,6 +238,9 @@ class Operator:
             api=api, views=views, store=self.store, recorder=recorder, previews=previews, reviews=reviews,
             clock=clock,
         )  # fmt: skip
+        schedules = ScheduleReconciler(
+            api=api, store=self.store, declarations=self.declarations, recorder=recorder, settings=owned, clock=clock
+        )
         declared = DeclaredReconciler(
             api=api, declarations=self.declarations, executors=registry, events=events, audit=AuditLog(self.audit),
             clock=clock, usage=self.usage,
@@ -244,13 +248,13 @@ class Operator:
         self.reaper = Reaper(api, clock, None)
         self.intake = Intake(
             store=self.store, votes=self.votes, queue=self.queue, declarations=self.declarations, proposals=proposals,
-            workflows=workflows, reaper=self.reaper, recorder=recorder, leading=lambda: self.leads,
+            workflows=workflows, schedules=schedules, reaper=self.reaper, recorder=recorder, leading=lambda: self.leads,
             usage=self.usage,
         )  # fmt: skip
         self.outage = Outage(lambda: self.api.list(POLICIES), self.metrics)
         self.worker = Worker(
             api=api, store=self.store, queue=self.queue, intake=self.intake, declarations=self.declarations,
-            reconcilers={PROPOSALS.plural: proposals, WORKFLOWS.plural: workflows},
+            reconcilers={PROPOSALS.plural: proposals, WORKFLOWS.plural: workflows, SCHEDULES.plural: schedules},
             declared=declared, faults=Faults(recorder, clock, owned), outage=self.outage, metrics=self.metrics,
             clock=clock,
         )  # fmt: skip
