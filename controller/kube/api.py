@@ -11,6 +11,7 @@ from functools import partial
 
 import aiohttp
 
+from controller.core.errors import NotFound
 from controller.core.ports import Json, Resource
 from controller.kube import answers, paths
 from controller.kube.answers import Asked, Expired
@@ -109,6 +110,18 @@ class Api:
             token = about.get("continue") or ""
             if not token:
                 return
+
+    async def served(self, group: str, version: str) -> frozenset[str]:
+        """Plurals of what the API server serves of a group and version; none if it does not know them."""
+        asked = Asked("get", Resource(group, version, "kinds", "APIResourceList", namespaced=False), None)
+        known = await self._read(partial(self._ask, asked, "GET", "/apis", _ACCEPT))
+        if group not in {found["name"] for found in known["groups"]}:
+            return frozenset()
+        try:
+            found = await self._read(partial(self._ask, asked, "GET", f"/apis/{group}/{version}", _ACCEPT))
+        except NotFound:
+            return frozenset()
+        return frozenset(resource["name"] for resource in found["resources"])
 
     async def create(
         self,

@@ -1,0 +1,36 @@
+"""Waits for our kinds before kopf watches: kopf looks once, at its start, for what there is to watch, and would never
+hear of what is installed later.
+"""
+
+import asyncio
+import logging
+
+from controller.api.base import API_VERSION, GROUP, VERSION
+from controller.core.errors import ActionError
+from controller.kube.api import Api
+from controller.kube.resources import APPROVALS, LIVING, POLICIES, TYPES
+
+logger = logging.getLogger(__name__)
+
+OURS = (*LIVING, TYPES, POLICIES, APPROVALS)
+"""The kinds that are watched."""
+ASK_AGAIN_SECONDS = 1.0
+
+
+async def until_served(api: Api) -> None:
+    """Returns once the API server serves all our kinds; says once which it does not."""
+    said = False
+    while True:
+        try:
+            served = await api.served(GROUP, VERSION)
+        except ActionError as error:
+            missing = f"cannot be asked for its kinds: {error}"
+        else:
+            names = ", ".join(resource.plural for resource in OURS if resource.plural not in served)
+            if not names:
+                return
+            missing = f"does not serve {names} of {API_VERSION}; apply crds/ of this version"
+        if not said:
+            logger.warning("the API server %s", missing)
+            said = True
+        await asyncio.sleep(ASK_AGAIN_SECONDS)
