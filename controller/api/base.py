@@ -28,6 +28,9 @@ API_VERSION = f"{GROUP}/{VERSION}"
 # Opaque maps (parameters, bodies) as canonical JSON; the operator checks what a schema cannot.
 MAX_OPAQUE_BYTES = 64 * 1024
 MAX_SAFE_INTEGER = 2**53
+MAX_NESTING = 32
+"""So many objects and lists may lie in one another, the map itself included. Most JSON libraries, ours too, cannot
+read what is nested a thousand deep (controller/core/nesting.py)."""
 
 FIRST_YEAR, LAST_YEAR = 1970, 9000
 

@@ -1,5 +1,6 @@
 """kopf as the informer: one handler per kind hands the raw object on. It lists, watches and reconnects, no more."""
 
+import json
 from collections.abc import Iterator
 from itertools import chain, repeat
 from typing import Any
@@ -8,6 +9,7 @@ import kopf
 
 from controller.api.base import GROUP, VERSION
 from controller.core.errors import ActionError
+from controller.core.nesting import ShallowDecoder
 from controller.kube.login import Login
 from controller.kube.resources import LIVE, LIVING
 from controller.operator.kinds import OURS
@@ -74,6 +76,8 @@ def registry(login: Login, intake: Intake) -> kopf.OperatorRegistry:
 
 def configure_watching(settings: kopf.OperatorSettings) -> None:
     """Live objects only, in pages; nothing written, nothing posted, no scan of the cluster."""
+    # One object that is nested too deep would end kopf, which reads by `json.loads` and cannot be told another way.
+    setattr(json, "_default_decoder", ShallowDecoder())  # noqa: B010  mypy knows no such name
     settings.scanning.disabled = True
     settings.peering.standalone = True
     settings.persistence.diffbase_storage = NoDiffs()
