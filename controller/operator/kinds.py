@@ -5,8 +5,8 @@ hear of what is installed later.
 import asyncio
 import logging
 
-from controller.api.base import API_VERSION, GROUP, VERSION
-from controller.core.errors import ActionError
+from controller.api.base import API_VERSION, GROUP
+from controller.core.errors import ActionError, NotFound
 from controller.kube.api import Api
 from controller.kube.resources import APPROVALS, LIVING, POLICIES, TYPES
 
@@ -22,7 +22,7 @@ async def until_served(api: Api) -> None:
     said = False
     while True:
         try:
-            served = await api.served(GROUP, VERSION)
+            served = await _served(api)
         except ActionError as error:
             missing = f"cannot be asked for its kinds: {error}"
         else:
@@ -34,3 +34,13 @@ async def until_served(api: Api) -> None:
             logger.warning("the API server %s", missing)
             said = True
         await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+
+async def _served(api: Api) -> frozenset[str]:
+    """Plurals of what is served of our group, once discovery tells of the group as well: kopf begins there."""
+    if GROUP not in await api.groups():
+        return frozenset()
+    try:
+        return frozenset(resource["name"] for resource in await api.served(API_VERSION))
+    except NotFound:
+        return frozenset()
