@@ -6,14 +6,14 @@ and if it is not too old. One rejection ends the request. What is asked for is n
 changes or goes later can only add to it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from controller.api import policy as api
 from controller.api.approval import ActionApproval
 from controller.api.approval import Vote as Choice
-from controller.api.common import ApprovalProgress, Identity, Quorum, Vote
+from controller.api.common import MAX_QUORUMS, ApprovalProgress, Identity, Quorum, Vote
 from controller.api.policy import DriftRule
 from controller.core.actors import proven
 from controller.core.enforcement import Enforcement
@@ -75,7 +75,7 @@ def asked_by(rules: Sequence[Stated[api.ApprovalRule]], requester: Identity | No
     own_counts = [rule.allow_self for rule in opinions if rule.allow_self is not None]
     on_drift = {rule.on_drift for rule in opinions if rule.on_drift is not None}
     return ApprovalRule(
-        quorums=tuple(quorums),
+        quorums=_distinct(quorums),
         allow_self=bool(own_counts) and all(own_counts),
         valid_seconds=min((rule.valid_seconds for rule in opinions if rule.valid_seconds), default=VALID_SECONDS),
         request_timeout_seconds=min(
@@ -235,10 +235,19 @@ def _cast_at(approval: ActionApproval) -> datetime:
 
 
 def _distinct(quorums: Iterable[Quorum]) -> tuple[Quorum, ...]:
-    """Of quorums of one policy and the same groups only the highest is kept."""
-    highest: dict[tuple[str | None, tuple[str, ...]], Quorum] = {}
+    """Of quorums of one policy and the same groups only the highest is kept; of too many to be noted, of any policies.
+
+    Who satisfies the highest of the same groups satisfies all of them.
+    """
+    all_of_them = tuple(quorums)
+    by_policy = _highest(all_of_them, lambda quorum: (quorum.policy, *quorum.groups))
+    return by_policy if len(by_policy) <= MAX_QUORUMS else _highest(all_of_them, lambda quorum: quorum.groups)
+
+
+def _highest(quorums: Iterable[Quorum], key: Callable[[Quorum], object]) -> tuple[Quorum, ...]:
+    highest: dict[object, Quorum] = {}
     for quorum in quorums:
-        key = quorum.policy, quorum.groups
-        if key not in highest or highest[key].required < quorum.required:
-            highest[key] = quorum
+        before = highest.get(key(quorum))
+        if before is None or before.required < quorum.required:
+            highest[key(quorum)] = quorum
     return tuple(highest.values())

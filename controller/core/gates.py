@@ -329,6 +329,6 @@ def _ended(view: ProposalView, otherwise: Finish) -> Finish:
         )
         return Finish(Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN, message, Transition.OUTCOME_UNKNOWN)
     if otherwise.outcome in (Outcome.CANCELLED, Outcome.REJECTED) and effect_made(attempts):
-        message = f"{otherwise.message} after its effect was made; status.undo says what puts things back"
+        message = f"{otherwise.message} after its effect was made; status.undo, if there is one, puts it back"
         return Finish(Outcome.CANCELLED, Reason.EFFECT_MADE, message, Transition.CANCELLED, otherwise.actor)
     return otherwise

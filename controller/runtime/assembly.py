@@ -66,6 +66,7 @@ class Options:
 class Running:
     """The runtime while it is open."""
 
+    api: Api
     engine: Engine
     intake: Intake
     metrics: Metrics
@@ -192,7 +193,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 )
             )
             try:
-                yield Running(engine, intake, metrics)
+                yield Running(api, engine, intake, metrics)
             finally:
                 await outage.close()
                 await events.drain(EVENTS_DRAIN_SECONDS)
