@@ -20,7 +20,7 @@ from controller.cli.arguments import (
     seconds,
 )
 from controller.cli.leave import leave
-from controller.cli.options import Connection, KindChoice, ListForm, PageForm, object_name
+from controller.cli.options import Connection, GraphForm, KindChoice, ListForm, PageForm, object_name
 from controller.cli.rules import rules
 
 if TYPE_CHECKING:
@@ -88,6 +88,25 @@ def describe(
     from controller.cli.reading import describe as describe_object
 
     run(connection(context, namespace, context_name, kubeconfig), lambda run: describe_object(run, name, form=output))
+
+
+@app.command(epilog=exits.HELP)
+def graph(
+    context: typer.Context,
+    name: Name,
+    output: Annotated[GraphForm, typer.Option("--output", "-o", help="Output format.")] = GraphForm.TEXT,
+    follow: Annotated[bool, typer.Option("--watch", "-w", help="Draw it anew until it is finished.")] = False,
+    namespace: Namespace = None,
+    context_name: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Draw the steps of a workflow and where each stands."""
+    from controller.cli.graphing import graph as graph_one
+
+    run(
+        connection(context, namespace, context_name, kubeconfig),
+        lambda run: graph_one(run, name, form=output, follow=follow),
+    )
 
 
 @app.command(epilog=exits.HELP)

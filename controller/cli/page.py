@@ -21,6 +21,7 @@ from controller.cli.times import Clock, age, countdown, span, stamp, took
 from controller.client.errors import NothingToUndo
 from controller.client.standing import phase_of
 from controller.client.undo import undo_request
+from controller.core.definition import definition_of
 
 LONGEST_VALUE = 160
 BRIEF_HISTORY = 5
@@ -68,7 +69,9 @@ def request_rows(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
             yield "Parameters", shown(yaml_text(model.spec.parameters))
     else:
         yield "What", shown(model.spec.description)
-        how = f"{len(model.spec.steps)} steps, order {model.spec.order}, on failure {model.spec.on_failure}{risk}"
+        how = (
+            f"{len(definition_of(model).all)} steps, order {model.spec.order}, on failure {model.spec.on_failure}{risk}"
+        )
         yield "How", shown(how)
     yield "Reason", shown(spec.reason)
     if spec.ticket:
@@ -97,7 +100,7 @@ def _standing(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
     if status.outcome is None:
         yield from _awaited(model, now)
     if isinstance(model, ActionWorkflow) and status.phase:
-        yield "Progress", shown(f"{model.status.progress or f'0/{len(model.spec.steps)}'} steps")
+        yield "Progress", shown(f"{model.status.progress or f'0/{len(definition_of(model).all)}'} steps")
     if status.retry_count:
         yield "Retries", Text(str(status.retry_count))
     if status.started_at:
@@ -166,7 +169,8 @@ def _work(model: Model, now: datetime) -> list[RenderableType]:
 def _steps(model: ActionWorkflow, now: datetime) -> Grid:
     told = {step.name: step for step in model.status.steps}
     graph = model.spec.order is Order.GRAPH
-    rows = [_step(step, told.get(step.name) or StepStatus(name=step.name), now, graph) for step in model.spec.steps]
+    steps = definition_of(model).all
+    rows = [_step(step, told.get(step.name) or StepStatus(name=step.name), now, graph) for step in steps]
     header = ("STEP", "ACTION", *(("AFTER",) if graph else ()), "STATE", "RETRIES", "TOOK", "MESSAGE")
     return Grid(rows, header=header, indent=INDENT)
 
@@ -179,14 +183,14 @@ def _step(step: Step, status: StepStatus, now: datetime, graph: bool) -> Sequenc
         shown(step.name),
         shown(step.action),
         *((shown(", ".join(step.depends_on) or "-"),) if graph else ()),
-        _step_state(status),
+        step_state(status),
         retries(status, now),
         Text(took(status.started_at, status.completed_at)),
         shown(said),
     )
 
 
-def _step_state(status: StepStatus) -> Text:
+def step_state(status: StepStatus) -> Text:
     if status.outcome:
         style = "dim" if status.outcome == "Skipped" else STYLES[Phase(status.outcome.value)]
         return Text(str(status.outcome), style)
