@@ -1,4 +1,8 @@
-"""The gates of time and amount: outside a window, in a freeze, over a limit. They hold back a start, for a while."""
+"""The gates of time and amount: outside a window, in a freeze, over a limit. They hold back a start, for a while.
+
+A freeze holds every claim, as the API server does by itself. Windows and limits are about effects: they let a claim go
+ahead that only verifies an effect which is made already.
+"""
 
 from datetime import datetime
 
@@ -11,27 +15,19 @@ from controller.core.verdicts import Block, Fetch, Verdict, freeze_block, window
 from controller.core.view import ProposalView
 
 
-def paced(view: ProposalView) -> bool:
-    """Whether these gates are asked at all; this is the one place where that is decided.
-
-    Not where the effect is made already: a claim that only verifies starts nothing.
-    """
-    return not effect_made(view.proposal.status.attempts)
-
-
 def outside_window(view: ProposalView, now: datetime) -> Verdict | None:
     """Refuse to start while a policy has windows and none of them is open."""
-    return window_block([view.policy], now) if paced(view) else None
+    return None if _only_verifies(view) else window_block([view.policy], now)
 
 
 def frozen(view: ProposalView, now: datetime) -> Verdict | None:
-    """Refuse to start while a policy freezes actions."""
-    return freeze_block([view.policy], now) if paced(view) else None
+    """Refuse every claim while a policy freezes actions."""
+    return freeze_block([view.policy], now)
 
 
 def over_limit(view: ProposalView, now: datetime) -> Verdict | None:
     """Refuse to start while a limit of any policy leaves no room."""
-    if not view.policy.limits or not paced(view):
+    if not view.policy.limits or _only_verifies(view):
         return None
     to_gather = False
     for stated in view.policy.limits:
@@ -47,6 +43,11 @@ def over_limit(view: ProposalView, now: datetime) -> Verdict | None:
             if limit is Limit.PER_HOUR and used.free_starts <= 0:
                 to_gather = True
     return Fetch(Gather.USAGE) if to_gather else None  # only now: a start is reserved for what nothing else holds back
+
+
+def _only_verifies(view: ProposalView) -> bool:
+    """Whether the claim would start nothing, for its effect is made already."""
+    return effect_made(view.proposal.status.attempts)
 
 
 def _target_usage(view: ProposalView, policy: str) -> TargetUsage | None:

@@ -123,6 +123,7 @@ def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
         update={
             "attempts": attempts,
             "started_at": status.started_at or now,
+            "risk": entry.type.spec.risk,
             "runner": acts_as(view, entry),
             "next_retry_at": None,
         }

@@ -16,7 +16,6 @@ from pydantic import ValidationError
 from controller.api.names import Outcome
 from controller.api.policy import ActionPolicy, Breaker, Limits
 from controller.api.proposal import Attempt
-from controller.core.actors import proven_at
 from controller.core.limits import CLOSED, NO_END, Limit, Line, PolicyUsage, Room, TargetUsage, after_end, room
 from controller.core.matching import Requester
 from controller.core.ports import Json
@@ -291,8 +290,7 @@ class LiveUsage:
         metadata, spec = raw["metadata"], raw["spec"]
         world = self._declarations.world(metadata["namespace"])
         created = datetime.fromisoformat(metadata["creationTimestamp"])
-        username = (spec.get("requestedBy") or {}).get("username") or ""
-        requester = Requester(username, proven_at(world.enforcement, created))
+        requester = world.requester((spec.get("requestedBy") or {}).get("username"), created)
         entry = world.catalogue.types.get(spec["action"])
         target = target_of(entry.fixed, metadata["namespace"], spec.get("parameters") or {}) if entry else None
         owner = owner_of(raw)

@@ -282,13 +282,12 @@ def test_retries_need_a_place_and_stop_with_the_breaker() -> None:
 @pytest.mark.parametrize(
     ("spec", "gate"),
     [
-        ({"freezes": [freeze(-60, 60)]}, frozen),
         ({"windows": [LATER]}, outside_window),
         ({"limits": {"maxConcurrent": 1}}, over_limit),
         ({"limits": {"maxConsecutiveFailures": 1}}, over_limit),
     ],
 )
-def test_what_only_verifies_is_not_held_back(spec: Any, gate: Any) -> None:
+def test_windows_and_limits_do_not_hold_back_what_only_verifies(spec: Any, gate: Any) -> None:
     busy = FixedUsage(PolicyUsage(running=5, breaker=Breaker(failures=9, opened_at=NOW)))
     policies = [EXECUTE, spec]
     assert isinstance(gate(view(status=claimed(NOT_DONE), policies=policies, usage=busy), NOW), Block)
