@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic
 
 from pydantic import ConfigDict, ValidationError
 
+from controller.actions.about import About
 from controller.api.base import ApiModel
 from controller.api.names import Risk
 from controller.core.ports import Done, Operation, P, PreviewResult, Request, Verified
@@ -40,6 +41,7 @@ class Action(ABC, Generic[P]):
     name: ClassVar[str]
     version: ClassVar[int] = 1
     description: ClassVar[str]
+    about: ClassVar[About]
     risk: ClassVar[Risk]
     idempotent: ClassVar[bool] = True
     needs_runner: ClassVar[bool] = True
