@@ -1,4 +1,4 @@
-"""The gates of time and amount: outside a window, in a freeze, over a limit. They hold back a start, for a while.
+"""The gates of time and amount: too early, outside a window, in a freeze, over a limit. They hold back for a while.
 
 A freeze holds every claim, as the API server does by itself. Windows and limits are about effects: they let a claim go
 ahead that only verifies an effect which is made already.
@@ -6,13 +6,29 @@ ahead that only verifies an effect which is made already.
 
 from datetime import datetime
 
+from controller.api.names import Phase, Reason
 from controller.api.policy import Limits
 from controller.core.attempts import effect_made
 from controller.core.decision import Gather
 from controller.core.limits import REASONS, Limit, Line, TargetUsage, limits_given, room, told
 from controller.core.policy import Stated
-from controller.core.verdicts import Block, Fetch, Verdict, freeze_block, window_block
+from controller.core.verdicts import Block, Fetch, Hold, Verdict, freeze_block, window_block
 from controller.core.view import ProposalView
+
+
+def too_early(view: ProposalView, now: datetime) -> Verdict | None:
+    """Refuse to start before notBefore or before the next retry is due."""
+    spec, status = view.proposal.spec, view.proposal.status
+    if spec.not_before and now < spec.not_before:
+        return Hold(
+            Phase.SCHEDULED,
+            Reason.SCHEDULED,
+            f"starts at {spec.not_before:%Y-%m-%d %H:%M:%S} UTC",
+            spec.not_before,
+        )
+    if status.next_retry_at and now < status.next_retry_at:
+        return Hold(Phase.RETRYING, Reason.PROGRESSING_WITH_RETRY, status.message or "", status.next_retry_at)
+    return None
 
 
 def outside_window(view: ProposalView, now: datetime) -> Verdict | None:
