@@ -103,7 +103,7 @@ def test_a_halt_is_a_policy_of_its_own_and_resume_ends_it(shell: Shell) -> None:
 
     one = shell.run("resume", f"apol/{other}", namespaced=False)
     assert one.stdout == f"apol/{other} is gone: it halted wait and risk Low in namespace {shell.namespace}\n"
-    assert f"apol/{name} still halts everything in namespace {shell.namespace} by admin" in one.stderr
+    assert f"apol/{name} still halts everything in namespace {shell.namespace} (by admin" in one.stderr
     assert f"end it with: kubectl actions resume apol/{name}" in one.stderr
     assert f"apol/{kept} still halts everything in namespace {shell.namespace}" in one.stderr
     assert "change it where it is kept" in one.stderr
