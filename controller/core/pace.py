@@ -74,7 +74,8 @@ def _limit_block(view: ProposalView, limit: Limit, stated: Stated[Limits], at: d
     """Thousands may wait for one limit, so what was once written about it stays, also where its time is put off."""
     before = view.proposal.status.blocked
     if before and (before.policy, before.rule) == (stated.policy, limit.value):
-        at = before.until
+        sooner = at is not None and before.until is not None and at < before.until
+        at = at if sooner else before.until
     message = told(limit, stated.policy, stated.rule, view.target)
     line = Line(stated.policy, limit, (view.target or "") if limit is Limit.COOLDOWN else "")
     return Block(REASONS[limit], limit.value, message, stated.policy, until=at, line=line)

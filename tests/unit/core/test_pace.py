@@ -221,6 +221,18 @@ def test_who_waits_for_a_limit_is_written_once_and_woken_by_the_line_alone(
         assert again.line == first.line
 
 
+def test_a_limit_that_is_loosened_says_the_sooner_time() -> None:
+    rested = FixedUsage(target=TargetUsage(last_end=after(-10)))
+    seen = view(**limited(perTargetCooldownSeconds=600), usage=rested)
+    first = decide(seen, NOW, CHANCE)
+    assert first.status is not None
+    loosened = with_status(view(**limited(perTargetCooldownSeconds=60), usage=rested), first.status)
+    again = decide(loosened, after(1), CHANCE)
+    assert again.status is not None
+    assert again.status.blocked is not None
+    assert again.status.blocked.until == after(50)
+
+
 @pytest.mark.parametrize(
     ("circumstances", "usage"),
     [
