@@ -79,8 +79,8 @@ def test_a_halt_is_a_policy_of_its_own_and_resume_ends_it(shell: Shell) -> None:
 
     again = shell.run("halt", "--reason", "another")
     assert again.returncode == 0
-    assert f"is halted already by apol/{name} by admin," in again.stdout
-    assert again.stdout.endswith("ago: bad deploy; nothing was changed\n")
+    assert f"is halted already by apol/{name} (by admin," in again.stdout
+    assert again.stdout.endswith("ago: bad deploy); nothing was changed\n")
     assert set(of_command(shell)) == {name}
 
     kept = policy(shell, "git", halt=True)
