@@ -32,7 +32,10 @@ async def workflow_manifest(
     spec = parsed(WorkflowSpec, {**fields, "steps": step_mappings(steps), "mode": _asked_mode(fields["mode"])})
     rules = await read_rules(api, namespace)
     wrong = list(order_faults(spec))
-    asked = [Asked(step_path(step.name), step.action, step.parameters) for step in spec.steps]
+    asked = [
+        Asked(step_path(step.name), step.action, step.parameters, frozenset(one.path for one in step.computed))
+        for step in spec.steps
+    ]
     try:
         rules.check(asked, spec.mode, spec.requester)
     except ValidationError as error:

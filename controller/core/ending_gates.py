@@ -9,14 +9,13 @@ from controller.api.names import Outcome, Reason, Transition
 from controller.core.approval_state import rejection
 from controller.core.approval_view import canceller_of, rejection_of
 from controller.core.attempts import any_unclear, effect_made
-from controller.core.validation import executor_name
 from controller.core.verdicts import Finish, Verdict
 from controller.core.view import ProposalView
 
 
 def cancelled(view: ProposalView, now: datetime) -> Verdict | None:
     """Refuse to start what a person has cancelled, by itself or with its workflow."""
-    by_parent = view.parent is not None and view.parent.spec.cancelled
+    by_parent = view.parent is not None and view.parent.spec.cancelled and not view.mends
     if not (view.proposal.spec.cancelled or by_parent):
         return None
     what = "its workflow was cancelled" if by_parent else "cancelled"
@@ -60,7 +59,7 @@ def idempotent(view: ProposalView) -> bool:
     """Whether a lost answer may be repeated, by the type and the parameters. Only for what is in order."""
     if view.type is None:
         return False
-    traits = view.world.catalogue.built_ins.traits(executor_name(view.type), view.proposal.spec.parameters)
+    traits = view.world.catalogue.executors.traits(view.type, view.proposal.spec.parameters)
     return view.type.type.spec.idempotent and traits.idempotent
 
 

@@ -1,7 +1,8 @@
 """The gates of time and amount: too early, outside a window, in a freeze, over a limit. They hold back for a while.
 
 A freeze holds every claim, as the API server does by itself. Windows and limits are about effects: they let a claim go
-ahead that only verifies an effect which is made already.
+ahead that only verifies an effect which is made already. None of them holds what mends a workflow half way: it was let
+begin with the steps before it.
 """
 
 from datetime import datetime
@@ -33,17 +34,17 @@ def too_early(view: ProposalView, now: datetime) -> Verdict | None:
 
 def outside_window(view: ProposalView, now: datetime) -> Verdict | None:
     """Refuse to start while a policy has windows and none of them is open."""
-    return None if _only_verifies(view) else window_block([view.policy], now)
+    return None if view.mends or _only_verifies(view) else window_block([view.policy], now)
 
 
 def frozen(view: ProposalView, now: datetime) -> Verdict | None:
     """Refuse every claim while a policy freezes actions."""
-    return freeze_block([view.policy], now)
+    return None if view.mends else freeze_block([view.policy], now)
 
 
 def over_limit(view: ProposalView, now: datetime) -> Verdict | None:
     """Refuse to start while a limit of any policy leaves no room."""
-    if not view.policy.limits or _only_verifies(view):
+    if not view.policy.limits or view.mends or _only_verifies(view):
         return None
     to_gather = False
     for stated in view.policy.limits:
@@ -59,6 +60,13 @@ def over_limit(view: ProposalView, now: datetime) -> Verdict | None:
             if limit is Limit.PER_HOUR and used.free_starts <= 0:
                 to_gather = True
     return Fetch(Gather.USAGE) if to_gather else None  # only now: a start is reserved for what nothing else holds back
+
+
+def starts_of(view: ProposalView) -> tuple[str, ...]:
+    """The policies of which its next claim takes a start: each that counts starts, if it is the first one and held."""
+    if view.claimed or view.mends:
+        return ()
+    return tuple(stated.policy for stated in view.policy.limits if stated.rule.max_per_hour)
 
 
 def _only_verifies(view: ProposalView) -> bool:

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from controller.api.names import Outcome, Reason, Transition
 from controller.api.proposal import ActionProposal
 from controller.core.proposal_validation import validation_faults
+from controller.core.steps import recorded_uids
 from controller.core.verdicts import WORKFLOW_KIND, Block, Finish, Postpone, Verdict, refusal
 from controller.core.view import Fault, ProposalView
 
@@ -16,9 +17,7 @@ def not_a_step(view: ProposalView, now: datetime) -> Verdict | None:
     owner = workflow_owner(view.proposal)
     if owner is None:
         return None
-    listed = view.parent is not None and any(
-        step.uid == view.proposal.metadata.uid for step in view.parent.status.steps
-    )
+    listed = view.parent is not None and view.proposal.metadata.uid in recorded_uids(view.parent)
     if listed:
         return None
     grace = view.grace_end

@@ -1,12 +1,13 @@
 """The gates before a workflow's first step, in their order; those that also hold back later steps are named below."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
 from controller.api.common import Change
 from controller.api.names import Mode, Outcome, Phase, Reason, Transition
 from controller.api.policy import DriftRule
+from controller.api.workflow import OnFailure
 from controller.core.actors import canceller, proven, suspender
 from controller.core.approval_state import ApprovalState, rejection, unapproved_yet, workflow_approval
 from controller.core.decision import Gather
@@ -34,7 +35,7 @@ from controller.core.verdicts import (
     refusal,
     window_block,
 )
-from controller.core.view import Fault, WorkflowView
+from controller.core.view import Fault, Findings, WorkflowView
 from controller.core.workflow_validation import step_faults, workflow_faults
 
 # What the dry run says about a later step may change by the steps before it; these faults do not.
@@ -152,7 +153,7 @@ def too_early(view: WorkflowView, now: datetime) -> Verdict | None:
 
 def leave_lost(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse to start what was found in order once, but whose types or leave are gone since."""
-    if block := faults_block([fault for step in view.workflow.spec.all_steps for fault in step_faults(view, step)]):
+    if block := faults_block([fault for step in view.definition.all for fault in step_faults(view, step)]):
         return block
     policy = without_leave(view)
     return Block(Reason.OBSERVE_ONLY, "mode", no_leave(policy), policy.mode_from) if policy else None
@@ -181,7 +182,7 @@ def protected(view: WorkflowView, now: datetime) -> Verdict | None:
     namespace = view.workflow.metadata.namespace or ""
     if view.findings is None and any(stated.rule.labels for policy in view.policies for stated in policy.protect):
         return Fetch(Gather.PREVIEW)
-    for step in view.workflow.spec.all_steps:
+    for step in view.definition.all:
         found = (view.findings or {}).get(step.name)
         target = found.preview.target if found and found.preview else None
         if block := protected_block(view.policy_of(step.action), namespace, target, now):
@@ -237,6 +238,11 @@ STEP_GATES = (suspended, halted, policy_unsupported)
 """Asked again before each later step. What holds back one step alone is for the gates of its own proposal."""
 
 
+def step_block(view: WorkflowView, now: datetime) -> Block | None:
+    """What holds back every further step."""
+    return next((block for gate in STEP_GATES if (block := gate(view, now))), None)
+
+
 def approval_of(view: WorkflowView, now: datetime) -> ApprovalState:
     """Where its approval stands."""
     revoked = view.access.revoked if view.access else ()
@@ -247,14 +253,28 @@ def combined_preview(view: WorkflowView) -> PreviewResult:
     """What its steps would change, each as things are now."""
     changes: list[Change] = []
     warnings: list[str] = []
-    for name, found in (view.findings or {}).items():
+    for step in view.definition.all:
+        found = (view.findings or {}).get(step.name, Findings())
         if found.preview:
             changes += found.preview.changes
-            warnings += [f"{name}: {warning}" for warning in found.preview.warnings]
+            warnings += [f"{step.name}: {warning}" for warning in found.preview.warnings]
         if found.fault:
-            warnings.append(f"{name}: no preview as things are now: {found.fault.message}")
-    count = len(view.workflow.spec.all_steps)
+            warnings.append(f"{step.name}: no preview as things are now: {found.fault.message}")
+        if step.computed:
+            paths = ", ".join(one.path for one in step.computed)
+            warnings.append(f"{step.name}: no preview, for {paths} is computed when it starts")
+    warnings += _no_way_back(view)
+    count = len(view.definition.all)
     return PreviewResult(f"{count} steps, {len(changes)} changes", tuple(changes), tuple(warnings))
+
+
+def _no_way_back(view: WorkflowView) -> Iterator[str]:
+    """What would stay as it is in a rollback."""
+    if view.definition.on_failure is OnFailure.ROLLBACK:
+        catalogue = view.world.catalogue
+        left = [s.name for s in view.definition.steps if s.undo is None and not catalogue.inverses(s.action)]
+        if left:
+            yield f"a rollback cannot take back {', '.join(left)}: nothing undoes these actions"
 
 
 def without_leave(view: WorkflowView) -> EffectivePolicy | None:

@@ -41,6 +41,8 @@ class Previews:
         side_by_side = asyncio.Semaphore(STEPS_AT_ONCE)
 
         async def found(step: Step) -> Findings:
+            if step.computed:
+                return Findings()  # what it would change is known when it starts
             async with side_by_side:
                 return await self._find(
                     view.world.catalogue.types.get(step.action),
@@ -50,7 +52,7 @@ class Previews:
                     view.policy_of(step.action),
                 )
 
-        steps = view.workflow.spec.all_steps
+        steps = view.definition.all
         all_found = await asyncio.gather(*(found(step) for step in steps))
         return {step.name: one for step, one in zip(steps, all_found, strict=True)}
 

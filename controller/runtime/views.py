@@ -7,7 +7,7 @@ from controller.api.workflow import ActionWorkflow
 from controller.core.attempt_report import Report
 from controller.core.limits import Usage
 from controller.core.ports import Json
-from controller.core.steps import proposal_name
+from controller.core.steps import child_names
 from controller.core.verdicts import WORKFLOW_KIND
 from controller.core.view import Access, Child, Findings, ProposalView, WorkflowView
 from controller.kube.resources import PROPOSALS, WORKFLOWS
@@ -65,10 +65,8 @@ class Views:
         """`read` are children that were read for this decision; the live ones come from the store."""
         workflow = ActionWorkflow.model_validate(raw)
         namespace = workflow.metadata.namespace or ""
-        names = {step.name: step.proposal for step in workflow.status.steps if step.proposal}
         children = dict(read)
-        for step in workflow.spec.steps:
-            name = names.get(step.name) or proposal_name(workflow, step.name)
+        for name in child_names(workflow):
             live = self._store.get(Key(PROPOSALS.plural, namespace, name))
             if live is not None:
                 children[name] = child(live)

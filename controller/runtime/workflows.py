@@ -4,6 +4,7 @@ from controller.api.workflow import WorkflowStatus
 from controller.core.decision import Decision, Gather, NewStep
 from controller.core.errors import Conflict, NotFound
 from controller.core.ports import Json
+from controller.core.steps import recorded
 from controller.core.view import Access, Child, Findings, WorkflowView
 from controller.core.workflow import decide
 from controller.kube.api import Api
@@ -50,8 +51,8 @@ class WorkflowReconciler:
 
     def gone(self, key: Key, last: Json) -> None:
         """The workflow was deleted; Kubernetes deletes its steps' proposals."""
-        for step in (last.get("status") or {}).get("steps") or ():
-            self._ended.pop(Key(PROPOSALS.plural, key.namespace, step.get("proposal") or ""), None)
+        for name, _ in recorded(last.get("status") or {}):
+            self._ended.pop(Key(PROPOSALS.plural, key.namespace, name), None)
 
     async def reconcile(self, key: Key, raw: Json) -> Handled:
         """Decides and carries it out. Raises the errors of our own writes."""
@@ -59,17 +60,16 @@ class WorkflowReconciler:
         if decision.status is None:
             return Handled(raw, decision.wake_at)
         stored = await self._recorder.write(WORKFLOWS, raw, view.workflow.status, decision.status)
-        for step in decision.status.steps:
-            if step.outcome and step.proposal:
-                self._ended.pop(Key(PROPOSALS.plural, key.namespace, step.proposal), None)
+        for name, ended in recorded(stored["status"]):
+            if ended:
+                self._ended.pop(Key(PROPOSALS.plural, key.namespace, name), None)
         return Handled(stored, decision.wake_at)
 
     async def _decide(self, key: Key, raw: Json) -> tuple[WorkflowView, Decision[WorkflowStatus]]:
         read: dict[str, Child] = {
-            step["proposal"]: child(ended)
-            for step in (raw.get("status") or {}).get("steps") or ()
-            if step.get("proposal")
-            and (ended := self._ended.get(Key(PROPOSALS.plural, key.namespace, step["proposal"])))
+            name: child(ended)
+            for name, _ in recorded(raw.get("status") or {})
+            if (ended := self._ended.get(Key(PROPOSALS.plural, key.namespace, name)))
         }
         findings: dict[str, Findings] | None = None
         access: Access | None = None
@@ -81,7 +81,7 @@ class WorkflowReconciler:
             elif decision.gather is Gather.ACCESS:
                 access = await self._reviews.of_workflow(view)
             elif decision.read:
-                read |= {name: await self._read(key.namespace, name) for name in decision.read}
+                read |= {name: await self._read(key.namespace, name) for name in sorted(decision.read)}
             elif decision.create:
                 read |= {step.name: await self._create(key.namespace, step) for step in decision.create}
             else:

@@ -14,6 +14,7 @@ from controller.api.names import Outcome
 from controller.api.policy import ActionPolicy, Breaker
 from controller.api.proposal import Attempt
 from controller.core.limits import NO_END, Limit, Line, PolicyUsage, Room, TargetUsage, room
+from controller.core.pace import starts_of
 from controller.core.ports import Json
 from controller.core.view import ProposalView
 from controller.kube.api import Api
@@ -89,9 +90,7 @@ class LiveUsage:
 
     def claiming(self, view: ProposalView, attempt: Attempt) -> None:
         """A claim is decided: from now on it counts. To be called before anything else can be decided."""
-        starts_of = [stated.policy for stated in view.policy.limits if stated.rule.max_per_hour]
-        uid = view.proposal.metadata.uid
-        self._claims.decided(uid, Action.seen_by(view), attempt, [] if view.claimed else starts_of)
+        self._claims.decided(view.proposal.metadata.uid, Action.seen_by(view), attempt, starts_of(view))
 
     def not_claimed(self, uid: str) -> None:
         """The claim was not stored, and never will be. What only may be so shows when the proposal is read again."""

@@ -12,7 +12,7 @@ from controller.api.proposal import ActionProposal
 from controller.api.workflow import StepStatus, WorkflowStatus
 from controller.core.decision import Decision, Gather
 from controller.core.ports import Json
-from controller.core.steps import proposal_name
+from controller.core.steps import proposal_name, undo_name
 from controller.core.view import Child, WorkflowView
 from controller.core.workflow import decide
 
@@ -67,7 +67,10 @@ class Life:
                 for step in decision.create:
                     if step.name not in self.stored:
                         self.put(step.name, step.body)
-                        self.created.append(self.stored[step.name]["metadata"]["labels"]["actionoperator.dev/step"])
+                        labels = step.body["metadata"]["labels"]
+                        part = labels.get("actionoperator.dev/part")
+                        undo = "undo " if part == "undo" else ""
+                        self.created.append(undo + labels["actionoperator.dev/step"])
                     read[step.name] = self._read(step.name)
             else:
                 return decision
@@ -85,6 +88,14 @@ class Life:
 
     def name_of(self, step: str) -> str:
         return proposal_name(workflow(self.spec, steps=self.steps)[0], step)
+
+    def undo_of(self, step: str) -> Json:
+        """The proposal that takes the step back."""
+        return self.stored[undo_name(workflow(self.spec, steps=self.steps)[0], step)]
+
+    def undone(self, step: str, outcome: str = "Succeeded", message: str = "") -> None:
+        """What takes the step back has ended."""
+        self.undo_of(step)["status"] |= {"outcome": outcome, "message": message or outcome}
 
     def say(self, step: str, **status: Any) -> None:
         """What the step's proposal says of itself from now on."""

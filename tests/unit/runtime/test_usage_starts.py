@@ -1,9 +1,13 @@
 """Starts within an hour: reserved before they are made, kept through restarts, deletions and lost answers."""
 
 import pytest
+from unit.core.making import EXECUTE, NOW, attempt, view, workflow
 from unit.runtime.limited import Limited, names, played
 
+from controller.api.proposal import Attempt
 from controller.core.errors import LostAnswer, TransientFailure
+from controller.core.pace import over_limit
+from controller.core.part import PART_LABEL
 
 PER_HOUR = ("careful", "limits.maxPerHour")
 
@@ -112,3 +116,23 @@ def test_a_reservation_whose_answer_is_lost_starts_nothing_too_much(stored: bool
         assert sum(limited.buckets()) == 2
 
     played({"maxPerHour": 2}, play)
+
+
+@pytest.mark.parametrize("part", ["undo", "finally"])
+def test_what_mends_a_workflow_is_held_by_no_limit_and_takes_no_start(part: str) -> None:
+    async def play(limited: Limited) -> None:
+        limited.propose("one")
+        await limited.go()
+        assert limited.buckets() == [1]
+        flow = workflow()[0]
+        mending = view(
+            policies={"go": EXECUTE, "careful": {"limits": {"maxPerHour": 1}}},
+            metadata={"labels": {PART_LABEL: part}},
+            parent=flow,
+            usage=limited.operator.usage,
+        )
+        assert over_limit(mending, NOW) is None
+        limited.operator.usage.claiming(mending, Attempt.model_validate(attempt()))
+        assert limited.buckets() == [1]
+
+    played({"maxPerHour": 1}, play)
