@@ -9,7 +9,7 @@ import yaml
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from controller.api.common import Preview
+from controller.api.common import Blocked, Preview
 from controller.api.names import AttemptResult, Phase
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow, Order, Step, StepStatus
@@ -120,11 +120,18 @@ def _awaited(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
         yield "Next retry", Text(f"{countdown(status.next_retry_at, now)} ({stamp(status.next_retry_at)})")
     if spec.not_before and spec.not_before > now:
         yield "Starts", Text(f"{countdown(spec.not_before, now)} ({stamp(spec.not_before)})")
-    blocked = status.blocked
-    if blocked:
-        by = f"policy {blocked.policy}, rule {blocked.rule}" if blocked.policy else blocked.rule
-        until = f", until {stamp(blocked.until)} ({countdown(blocked.until, now)})" if blocked.until else ""
-        yield "Blocked by", shown(by + until, STYLES[Phase.BLOCKED])
+    if status.blocked:
+        yield "Blocked by", shown(blocked_text(status.blocked, now), STYLES[Phase.BLOCKED])
+
+
+def blocked_text(blocked: Blocked, now: datetime) -> str:
+    """`policy shop, rule limits.maxPerHour, until 2026-11-22 15:04:05 UTC (in 42s)`."""
+    by = f"policy {blocked.policy}, rule {blocked.rule}" if blocked.policy else blocked.rule
+    if blocked.until is None:
+        return by
+    if blocked.until <= now and blocked.rule.startswith("limits."):
+        return f"{by}; those who waited longer go first (room since {stamp(blocked.until)})"
+    return f"{by}, until {stamp(blocked.until)} ({countdown(blocked.until, now)})"
 
 
 def changes(preview: Preview | None, longest: int = LONGEST_VALUE) -> list[RenderableType]:

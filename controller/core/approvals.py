@@ -71,19 +71,29 @@ def asked_by(rules: Sequence[Stated[api.ApprovalRule]], requester: Identity | No
         required = max(rule.required or 0, machines if is_machine(requester) else 0)
         if required:
             quorums.append(Quorum(policy=name, required=required, groups=rule.groups or ()))
-    opinions = [stated.rule for stated in rules]
-    own_counts = [rule.allow_self for rule in opinions if rule.allow_self is not None]
-    on_drift = {rule.on_drift for rule in opinions if rule.on_drift is not None}
+    own_counts = _agreed(((stated.rule.allow_self, stated.sure) for stated in rules), True)
+    proceeds = _agreed(((stated.rule.on_drift, stated.sure) for stated in rules), DriftRule.PROCEED)
+    timeouts = ((stated.rule.request_timeout_seconds, stated.sure) for stated in rules)
     return ApprovalRule(
         quorums=_distinct(quorums),
-        allow_self=bool(own_counts) and all(own_counts),
-        valid_seconds=min((rule.valid_seconds for rule in opinions if rule.valid_seconds), default=VALID_SECONDS),
-        request_timeout_seconds=min(
-            (rule.request_timeout_seconds for rule in opinions if rule.request_timeout_seconds),
-            default=REQUEST_TIMEOUT_SECONDS,
-        ),
-        on_drift=DriftRule.PROCEED if on_drift == {DriftRule.PROCEED} else DriftRule.REAPPROVE,
+        allow_self=own_counts,
+        valid_seconds=shortest(((stated.rule.valid_seconds, stated.sure) for stated in rules), VALID_SECONDS),
+        request_timeout_seconds=shortest(timeouts, REQUEST_TIMEOUT_SECONDS),
+        on_drift=DriftRule.PROCEED if proceeds else DriftRule.REAPPROVE,
     )
+
+
+def shortest(given: Iterable[tuple[int | None, bool]], default: int) -> int:
+    """The least of the times that are given, each with whether it is sure to apply; one that is not lengthens none."""
+    times = [(seconds, sure) for seconds, sure in given if seconds is not None]
+    without = min((seconds for seconds, sure in times if sure), default=default)
+    return min([without, *(seconds for seconds, _ in times)])
+
+
+def _agreed(given: Iterable[tuple[object, bool]], leave: object) -> bool:
+    """Whether somebody who is sure to apply gives this leave, and nobody with an opinion says otherwise."""
+    opinions = [(said, sure) for said, sure in given if said is not None]
+    return any(sure for _, sure in opinions) and all(said == leave for said, _ in opinions)
 
 
 def together(rules: Sequence[ApprovalRule]) -> ApprovalRule:

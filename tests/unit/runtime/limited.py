@@ -176,6 +176,10 @@ class Limited:
         await self.operator.attempts.drain(0)
 
 
+def names(count: int) -> list[str]:
+    return [f"p{n:02}" for n in range(count)]
+
+
 def key(name: str) -> Key:
     return Key(PROPOSALS.plural, "shop", name)
 
