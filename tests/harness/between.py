@@ -42,6 +42,12 @@ def tighten(machine: Any, it: Approved) -> None:
     machine.world.policy("also", {"approval": {"required": 2, "groups": ["sre"]}})
 
 
+def outlive(machine: Any, it: Approved) -> None:
+    rule = machine.world.timed({"required": 1, "validSeconds": "a validity"})
+    machine.world.policy("asks", {"approval": rule})
+    machine.world.pass_time("a validity")
+
+
 def withdraw(machine: Any, it: Approved) -> None:
     for vote in machine.world.votes()[-2:]:
         machine.world.withdraw(vote)
@@ -73,7 +79,7 @@ OTHERWISE: Mapping[str, Deed] = {
     "another type": lambda machine, it: machine.world.declare_type(it.action, 1 + it.number % 2),
     "a stricter policy": tighten,
     "no policy": loosen,
-    "validity": passing("a validity"),
+    "validity": outlive,
     "request": passing("a request"),
 }
 """What was approved is not what would run, or not under these rules."""
