@@ -3,9 +3,9 @@
 from datetime import timedelta
 from typing import Any
 
-from harness.cast import ALICE, DORA
+from harness.cast import ALICE, BOB, CAROL, DORA
 from harness.facts import Person
-from harness.leave_machine import LeaveMachine, actions, which
+from harness.leave_machine import LeaveMachine, actions, several, which
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from unit.runtime.approval_outside import ANSWERS
@@ -40,6 +40,21 @@ class Machine(LeaveMachine):
             self.counts["admission removed"] += 1
         elif self.judge.since is None:
             self.judge.since = self.judge.now
+
+    @rule(action=actions, number=which, several=several, back=st.booleans())
+    def all_goes_well_but_votes_are_not_proven(self, action: str, number: int, several: bool, back: bool) -> None:
+        """Cast while admission is away, which is `back` or not when it matters."""
+        asked = self.asked_in_order(action, number, several)
+        self.work()
+        self.judge.since = None
+        if asked := self.world.shown(asked):
+            for by in (BOB, CAROL):
+                self.world.vote(by, asked, decision="Approve", named=by)
+        if back:
+            self.judge.since = self.judge.now
+            self.world.pass_time("the grace")
+        self.counts["admission removed"] += 1
+        self.work()
 
     @rule()
     def look_at_admission(self) -> None:
