@@ -29,7 +29,15 @@ Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], None]
 
 STEPS, LENGTH = 10_000, 50
-FOUND = r"an effect of .* although|Succeeded without an effect|took effect twice|went down|was dropped|came to count|was prolonged"
+FOUND = "|".join(
+    (
+        "an effect of .* although",
+        "Succeeded without an effect",
+        "took effect twice",
+        "went down|was dropped|came to count|was prolonged",
+    )
+)
+"""What the judge says; that an operator stumbles over itself is not enough."""
 LONG_AGO = Enforcement(datetime(2000, 1, 1, tzinfo=UTC), None)
 
 
