@@ -208,6 +208,8 @@ class WorkflowView:
     """Gathered for this decision, by step name."""
     access: Access | None = None
     """Gathered for this decision."""
+    earlier: "Earlier | None" = None
+    """Gathered for this decision, where it retries another workflow."""
 
     @property
     def grace_end(self) -> datetime:
@@ -261,6 +263,13 @@ class WorkflowView:
     def runner_of(self, action: str) -> str | None:
         """The ServiceAccount that the action would act as."""
         return self.workflow.spec.service_account_name or self.policy_of(action).runner
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The workflow that is retried as last read, None if there is none of its name."""
+
+    workflow: ActionWorkflow | None
 
 
 @dataclass(frozen=True)
