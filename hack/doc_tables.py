@@ -1,4 +1,4 @@
-"""Fill the tables of docs/ that are made from code: fields of the kinds, parameters of the action types.
+"""Fill what is made from code in docs/: fields of the kinds; parameters, facts, rights and examples of action types.
 
     python hack/doc_tables.py [--check]
 
@@ -17,6 +17,7 @@ from controller.actions.registry import built_ins
 from controller.api.crd import crd
 from controller.api.kinds import KINDS
 from controller.runtime.clock import utc_now
+from hack.action_pages import action_parts
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -27,10 +28,8 @@ MOST_WORDS = 15
 NOT_YET = {
     "ActionType.spec": frozenset({"executor.job", "executor.http", "executor.patch"}),
     "ActionProposal.spec": frozenset({"preconditions", "verify"}),
-    "ActionWorkflow.spec": frozenset(
-        {"parameters", "finally", "steps.when", "steps.computed", "steps.preconditions", "steps.verify", "steps.undo"}
-    ),
-    "ActionPolicy.spec": frozenset({"kinds", "dynamicTargets"}),
+    "ActionWorkflow.spec": frozenset({"steps.preconditions", "steps.verify"}),
+    "ActionPolicy.spec": frozenset({"kinds"}),
 }
 """Fields that the schema has and the operator does not carry out yet; tests/unit/docs compares this with the code."""
 
@@ -38,15 +37,16 @@ Schema = Mapping[str, Any]
 
 
 def tables() -> dict[str, str]:
-    """Every table by its name: `KIND.spec`, `KIND.status`, and the parameters of each action type."""
-    made: dict[str, str] = {}
+    """Every part by its name: `KIND.spec`, `KIND.status`; of each action type its parameters and those of its page."""
+    actions = built_ins(utc_now)
+    made = action_parts(actions)
     for kind in KINDS:
         parts = crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
         for part in ("spec", "status"):
             if part in parts:
                 name = f"{kind.INFO.kind}.{part}"
                 made[name] = _table(parts[part], NOT_YET.get(name, frozenset()))
-    for manifest in catalogue(built_ins(utc_now)):
+    for manifest in catalogue(actions):
         made[manifest["metadata"]["name"]] = _table(manifest["spec"]["parameters"])
     return made
 

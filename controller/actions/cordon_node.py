@@ -1,11 +1,10 @@
 """cordon-node and uncordon-node: whether new pods may be scheduled on a node. Each undoes the other."""
 
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
-from pydantic import Field
-
+from controller.actions.about import About, Family, Right
 from controller.actions.base import Action, Parameters
-from controller.actions.workloads import read, target_of
+from controller.actions.objects import ObjectName, read, target_of
 from controller.api.common import Change, Undo
 from controller.api.names import Risk
 from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Resource, Verified
@@ -14,8 +13,11 @@ NODE = Resource("", "v1", "nodes", "Node", namespaced=False)
 PATH = "spec.unschedulable"
 
 
+_RIGHTS = (Right("", ("nodes",), ("get", "patch"), cluster=True),)
+
+
 class NodeParameters(Parameters):
-    node: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
+    node: ObjectName
     """Name of the node."""
 
 
@@ -23,7 +25,6 @@ class _SetUnschedulable(Action[NodeParameters]):
     """One boolean: setting it again changes nothing."""
 
     unschedulable: ClassVar[bool]
-    opposite: ClassVar[str]
     verb: ClassVar[str]
     parameters = NodeParameters
 
@@ -37,7 +38,7 @@ class _SetUnschedulable(Action[NodeParameters]):
         return PreviewResult(
             summary=f"{self.verb} {target}.",
             changes=(Change(target=str(target), path=PATH, before=before, after=after),),
-            undo=Undo(action=self.opposite, parameters={"node": target.name}),
+            undo=Undo(action=min(self.inverses), parameters={"node": target.name}),
             target=target,
         )
 
@@ -68,18 +69,28 @@ class _SetUnschedulable(Action[NodeParameters]):
 class CordonNode(_SetUnschedulable):
     name = "cordon-node"
     description = "Keep new pods off a node. Pods that run on it stay."
+    about = About(
+        Family.NODES,
+        rights=_RIGHTS,
+        undone_by="uncordon-node",
+    )
     risk = Risk.MEDIUM
     unschedulable = True
-    opposite = "uncordon-node"
+    inverses = frozenset({"uncordon-node"})
     verb = "Cordon"
 
 
 class UncordonNode(_SetUnschedulable):
     name = "uncordon-node"
     description = "Let new pods be scheduled on a node again."
+    about = About(
+        Family.NODES,
+        rights=_RIGHTS,
+        undone_by="cordon-node",
+    )
     risk = Risk.LOW
     unschedulable = False
-    opposite = "cordon-node"
+    inverses = frozenset({"cordon-node"})
     verb = "Uncordon"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from controller.actions.about import About, Family, Right
 from controller.actions.base import FIXED, Action, cut
 from controller.actions.credentials import looks_like_credential
 from controller.actions.http_answer import SUCCESS, Asked, fault_of, selected
@@ -37,6 +38,12 @@ class HttpRequest(Action[HttpRequestParameters]):
     description = (
         "Send one HTTP request to an allowed host. GET, HEAD, PUT and DELETE are repeated when the answer is lost, "
         "POST and PATCH never."
+    )
+    about = About(
+        Family.OUTSIDE,
+        rights=(Right("", ("secrets",), ("get",), names=("pager",), why="only where it uses Secrets"),),
+        repeats="GET, HEAD, PUT, DELETE yes; POST, PATCH no",
+        runner="only with Secrets",
     )
     risk = Risk.MEDIUM
     needs_runner = False

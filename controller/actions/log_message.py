@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from controller.actions.about import About, Family
 from controller.actions.base import Action, Parameters
 from controller.api.names import Risk
 from controller.core.ports import Done, Operation, PreviewResult, Request, Verified
@@ -32,6 +33,7 @@ class LogMessage(Action[LogMessageParameters]):
 
     name = "log-message"
     description = "Write one line to the operator's log."
+    about = About(Family.FLOW)
     risk = Risk.LOW
     needs_runner = False
     parameters = LogMessageParameters

@@ -8,8 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from controller.actions.about import About, Family, Right
 from controller.actions.base import Action, Parameters
-from controller.actions.workloads import WORKLOADS, WorkloadName, partition, read, rolled_out, target_of
+from controller.actions.objects import ObjectName, read, target_of
+from controller.actions.workloads import WORKLOADS, partition, rolled_out
 from controller.api.common import Change
 from controller.api.names import Risk
 from controller.core.errors import PermanentFailure
@@ -29,7 +31,7 @@ class Kind(StrEnum):
 class RestartRolloutParameters(Parameters):
     kind: Kind
     """Deployment, StatefulSet or DaemonSet."""
-    name: WorkloadName
+    name: ObjectName
     """Name of the workload, in the proposal's namespace."""
 
 
@@ -39,6 +41,10 @@ class RestartRollout(Action[RestartRolloutParameters]):
     name = "restart-rollout"
     description = (
         "Replace all pods of a Deployment, StatefulSet or DaemonSet by its update strategy and wait until done."
+    )
+    about = About(
+        Family.WORKLOADS,
+        rights=(Right("apps", ("deployments", "statefulsets", "daemonsets"), ("get", "patch")),),
     )
     risk = Risk.MEDIUM
     timeout_seconds = 900

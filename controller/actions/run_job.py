@@ -7,6 +7,7 @@ before, once more right before the Job is made.
 import logging
 import shlex
 
+from controller.actions.about import About, Family, Right
 from controller.actions.base import FIXED, Action, cut
 from controller.actions.job_manifest import is_ours, job_name, manifest
 from controller.actions.job_parameters import RunJobParameters
@@ -33,6 +34,13 @@ _log = logging.getLogger("actionoperator.run_job")
 class RunJob(Action[RunJobParameters]):
     name = "run-job"
     description = "Run one container to its end as a Kubernetes Job, at most once, as the runner."
+    about = About(
+        Family.JOBS,
+        rights=(
+            Right("batch", ("jobs",), ("get", "create", "patch")),
+            Right("", ("secrets",), ("get",), names=("db",), why="only where it names Secrets"),
+        ),
+    )
     risk = Risk.HIGH
     idempotent = False
     fixed = FIXED | {"image", "command", "imagePullSecrets", "mountServiceAccountToken", "secretEnv"}

@@ -10,9 +10,11 @@ from typing import Annotated
 from pydantic import Field
 from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
+from controller.actions.about import About, Family, Right
 from controller.actions.base import Action, Parameters, cut
+from controller.actions.objects import ObjectName, read, target_of
 from controller.actions.retry import RetryConfig, wait_backoff
-from controller.actions.workloads import WORKLOADS, WorkloadName, all_ready, read, target_of, wanted_replicas
+from controller.actions.workloads import WORKLOADS, all_ready, wanted_replicas
 from controller.api.common import Change, Undo
 from controller.api.names import Risk
 from controller.core.errors import Conflict, NotFound, PermanentFailure, RightMissing
@@ -42,7 +44,7 @@ class Kind(StrEnum):
 class ScaleWorkloadParameters(Parameters):
     kind: Kind
     """Deployment, StatefulSet or ReplicaSet."""
-    name: WorkloadName
+    name: ObjectName
     """Name of the workload, in the proposal's namespace."""
     replicas: Annotated[int, Field(ge=0, le=5000)]
     """The number of replicas it shall have."""
@@ -55,7 +57,17 @@ class ScaleWorkload(Action[ScaleWorkloadParameters]):
 
     name = "scale-workload"
     description = "Set the number of replicas of a Deployment, StatefulSet or ReplicaSet and wait until they are ready."
+    about = About(
+        Family.WORKLOADS,
+        rights=(
+            Right("apps", ("deployments", "statefulsets", "replicasets"), ("get",)),
+            Right("apps", ("deployments/scale", "statefulsets/scale", "replicasets/scale"), ("patch",)),
+            Right("autoscaling", ("horizontalpodautoscalers",), ("list",), why="optional: to warn of autoscalers"),
+        ),
+        undone_by="the replicas from before",
+    )
     risk = Risk.MEDIUM
+    inverses = frozenset({name})
     parameters = ScaleWorkloadParameters
 
     async def preview(self, request: Request[ScaleWorkloadParameters]) -> PreviewResult:

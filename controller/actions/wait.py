@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from controller.actions.about import About, Family
 from controller.actions.base import Action, Parameters
 from controller.api.base import rfc3339
 from controller.api.names import Risk
@@ -24,6 +25,7 @@ class Wait(Action[WaitParameters]):
 
     name = "wait"
     description = "Wait a fixed time before what comes next."
+    about = About(Family.FLOW)
     risk = Risk.LOW
     needs_runner = False
     timeout_seconds = 90_000

@@ -2,12 +2,10 @@
 missing. The rules for a finished rollout are those of `kubectl rollout status`.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from controller.core.errors import EffectFailed, NotFound
-from controller.core.ports import Cluster, Json, Resource, Target, Verified
+from controller.core.errors import EffectFailed
+from controller.core.ports import Json, Resource, Verified
 
 WORKLOADS = {
     resource.kind: resource
@@ -18,25 +16,6 @@ WORKLOADS = {
         Resource("apps", "v1", "replicasets", "ReplicaSet"),
     )
 }
-
-WorkloadName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
-
-
-def target_of(resource: Resource, name: str, namespace: str | None, found: Json | None = None) -> Target:
-    """The object as a Target, with its uid and labels where it was read."""
-    metadata = found["metadata"] if found else {}
-    home = namespace if resource.namespaced else None
-    labels = metadata.get("labels") or {}
-    return Target(resource.api_version, resource.kind, name, home, metadata.get("uid", ""), labels)
-
-
-async def read(cluster: Cluster, resource: Resource, name: str, namespace: str | None) -> Json:
-    """The object. Raises NotFound with the parameter to look at."""
-    try:
-        return await cluster.get(resource, name)
-    except NotFound as error:
-        target = target_of(resource, name, namespace)
-        raise NotFound(f"{target} does not exist: check its name and namespace") from error
 
 
 def wanted_replicas(workload: Json) -> int:

@@ -20,7 +20,8 @@ class Gather(Enum):
     PREVIEW = "preview"
     USAGE = "usage"
     """Starts that a limit counts, reserved ahead; ends of earlier actions on the same target."""
-    CHILDREN = "children"
+    EARLIER = "earlier"
+    """The workflow that this one retries."""
     ACCESS = "access"
     """Whether those who asked and approved may still do so, and whether the API server still proves who they are."""
 
@@ -67,6 +68,8 @@ class Decision(Generic[S]):
     act: Act | None = None
     stop: Stop | None = None
     gather: Gather | None = None
+    read: frozenset[str] = frozenset()
+    """Names of steps' proposals to be read before it is decided again."""
     create: tuple[NewStep, ...] = field(default=())
     wake_at: datetime | None = None
     line: Line | None = None

@@ -1,8 +1,10 @@
 """The seams of the core: what an action type offers, and what it may use. Implemented by `actions` and `kube`."""
 
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
@@ -43,6 +45,8 @@ class Target:
     uid: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
     """Where it was read."""
+    managed_by: tuple[str, ...] = ()
+    """What keeps it as its source says and would take a change back: `Argo CD application shop`."""
 
     def __str__(self) -> str:
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
@@ -72,11 +76,15 @@ class Done:
 
 @dataclass(frozen=True)
 class Verified:
-    """Whether the action's purpose is reached yet, what is still missing, and when to look again if that is known."""
+    """Whether the action's purpose is reached yet, what is still missing, and when to look again if that is known.
+
+    `outputs` are those that only the reached purpose gives; they come on top of what the effect gave.
+    """
 
     ok: bool
     message: str = ""
     again_at: datetime | None = None
+    outputs: Json = field(default_factory=dict)
 
 
 class Journal:
@@ -97,29 +105,72 @@ class Journal:
         self.done = done
 
 
+class PatchForm(StrEnum):
+    """How the body of a patch is meant."""
+
+    MERGE = "merge-patch"
+    """JSON merge patch (RFC 7386)."""
+    JSON = "json-patch"
+    """JSON patch (RFC 6902): a list of operations. Its `test` operations are preconditions."""
+    APPLY = "apply-patch"
+    """Server-side apply as field manager `action-operator`. Creates what does not exist; a field of another manager
+    is a Conflict.
+    """
+
+
 class Cluster(Protocol):
-    """The API server, spoken to as the runner. Namespaced resources are those of the proposal's namespace only.
+    """The API server, spoken to as the runner. Namespaced resources are those of the proposal's namespace only, but
+    where a parameter says otherwise.
 
     All calls raise the errors of `core.errors`; for reads an unclear answer is a TransientFailure, for writes a
     LostAnswer (dry runs count as reads). Objects are plain JSON as the API server sends them.
     """
 
+    async def resolve(self, api_version: str, kind: str) -> Resource:
+        """Where the API server serves that kind, by its own discovery. Raises NotFound where it does not."""
+        ...
+
     async def get(self, resource: Resource, name: str, *, subresource: str = "") -> Json:
         """The object. Raises NotFound."""
         ...
 
-    async def list(self, resource: Resource, *, label_selector: str = "", field_selector: str = "") -> tuple[Json, ...]:
-        """All objects of the namespace (or cluster) that the selectors fit."""
+    async def list(
+        self, resource: Resource, *, label_selector: str = "", field_selector: str = "", everywhere: bool = False
+    ) -> tuple[Json, ...]:
+        """All objects of the namespace (or cluster) that the selectors fit.
+
+        `everywhere`: of all namespaces. Only for actions on what belongs to the whole cluster, as a node's pods.
+        """
         ...
 
-    async def create(self, resource: Resource, body: Json, *, dry_run: bool = False) -> Json:
-        """The stored object. Raises Conflict if the name is taken."""
+    async def create(
+        self,
+        resource: Resource,
+        body: Json,
+        *,
+        name: str = "",
+        subresource: str = "",
+        namespace: str | None = None,
+        dry_run: bool = False,
+    ) -> Json:
+        """The stored object. Raises Conflict if the name is taken.
+
+        `name` and `subresource` are for what is created below an object: an eviction. `namespace`: another than the
+        proposal's, with the same restriction as `everywhere`.
+        """
         ...
 
     async def patch(
-        self, resource: Resource, name: str, body: Json, *, subresource: str = "", dry_run: bool = False
+        self,
+        resource: Resource,
+        name: str,
+        body: Json | Sequence[Json],
+        *,
+        form: PatchForm = PatchForm.MERGE,
+        subresource: str = "",
+        dry_run: bool = False,
     ) -> Json:
-        """JSON merge patch; the changed object. `metadata.resourceVersion` or `uid` in it are preconditions."""
+        """The changed object. `metadata.resourceVersion` or `uid` in a merge patch are preconditions."""
         ...
 
     async def delete(self, resource: Resource, name: str, *, uid: str, dry_run: bool = False) -> None:
@@ -188,7 +239,8 @@ class Operation:
 class Executor(Protocol[P]):
     """One action type: how it is previewed, run, found again after a crash, and verified.
 
-    Source of `catalog/`: the class attributes and the parameters model become an ActionType object.
+    Source of `catalog/`: the class attributes and the parameters model become an ActionType object. What fits most
+    types is filled in by `actions.base.Action`.
     """
 
     name: ClassVar[str]
@@ -201,6 +253,8 @@ class Executor(Protocol[P]):
     fixed: ClassVar[frozenset[str]]
     """Wire names of parameters that may never be computed at run time."""
     timeout_seconds: ClassVar[int]
+    inverses: ClassVar[frozenset[str]]
+    """Names of the types that its own undo may use: who approves an action that may be taken back covers them."""
 
     @property
     def parameters(self) -> type[P]:
@@ -215,10 +269,12 @@ class Executor(Protocol[P]):
         """Whether it touches the API server with these parameters; may only widen `needs_runner`."""
         ...
 
+    @abstractmethod
     async def preview(self, request: Request[P]) -> PreviewResult:
         """What it would change, by dry run as the runner. Changes nothing."""
         ...
 
+    @abstractmethod
     async def run(self, request: Request[P], operation: Operation) -> Done:
         """Makes the effect and returns as soon as it is known to be made; `verify` waits for its purpose.
 
@@ -226,10 +282,12 @@ class Executor(Protocol[P]):
         """
         ...
 
+    @abstractmethod
     async def observe(self, request: Request[P], operation: Operation) -> Done | None:
         """After a crash: the effect of that operation, None where nothing shows that it was made. Changes nothing."""
         ...
 
+    @abstractmethod
     async def verify(self, request: Request[P], operation: Operation) -> Verified:
         """Whether the purpose is reached. Asked again until it is or time is up. Changes nothing.
 

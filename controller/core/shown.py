@@ -1,6 +1,6 @@
 """A preview as it is shown to people and kept in status: bounded, and compared with a later one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from controller.api.common import Change, Preview
@@ -18,9 +18,16 @@ def preview_status(result: PreviewResult, now: datetime) -> Preview:
     return Preview(
         summary=bounded(result.summary),
         changes=all_changes(result)[:MAX_CHANGES],
-        warnings=tuple(bounded(warning) for warning in result.warnings[:MAX_WARNINGS]),
+        warnings=tuple(bounded(warning) for warning in (*_taken_back(result), *result.warnings)[:MAX_WARNINGS]),
         computed_at=now,
     )
+
+
+def _taken_back(result: PreviewResult) -> Iterator[str]:
+    """Who would take the changes back."""
+    if result.target is not None and result.changes:
+        for manager in result.target.managed_by:
+            yield f"{result.target} is managed by {manager}, which may put it back; change it there too"
 
 
 def unless_the_same(known: Preview | None, new: Preview) -> Preview:

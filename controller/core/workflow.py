@@ -1,33 +1,33 @@
 """The decision about one workflow: before its first step, between steps, at its end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
-from controller.api.names import Mode, Outcome, Phase, Reason, StepOutcome, Transition
-from controller.api.workflow import OnFailure, Order, Step, StepStatus, WorkflowStatus
-from controller.core.actors import canceller, requester
+from controller.api.names import Mode, Transition
+from controller.api.workflow import StepStatus, WorkflowStatus
+from controller.core.actors import requester
+from controller.core.advance import Look, advance
 from controller.core.approval_state import void, with_approval
-from controller.core.decision import Decision, Gather, NewStep
+from controller.core.decision import Decision
 from controller.core.digest import digest, sha256
-from controller.core.graph import predecessors
-from controller.core.lifecycle import Moment, blocked, effective_mode, ended, in_order, proposed, refused, waiting
+from controller.core.lifecycle import Moment, blocked, effective_mode, in_order, proposed, refused, waiting
+from controller.core.part import Part
 from controller.core.request import workflow_request
+from controller.core.rollback import next_to_take_back, roll_back, under_way
 from controller.core.shown import all_changes, preview_status
-from controller.core.status import Standing, note
-from controller.core.steps import by_name, is_ours, mirrored, new_step, proposal_name, started, succeeded
+from controller.core.status import Standing
+from controller.core.steps import mirrored, mirrored_undo, running, started
 from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone, Renew
 from controller.core.view import WorkflowView
 from controller.core.workflow_gates import (
-    STEP_GATES,
     approval_of,
     combined_preview,
     first_refusal,
+    kept_steps,
     validated,
     without_leave,
 )
-
-MAX_NAMES_TOLD = 10
+from controller.core.workflow_progress import end, ended, progress, told, why_not_back, why_nothing_new
 
 
 def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
@@ -58,170 +58,62 @@ def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
             return Decision(_wait(view, blocked(block), now), wake_at=wake_at)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """The steps after one look: how each stands, what to create, why nothing more starts."""
-
-    steps: tuple[StepStatus, ...]
-    create: tuple[NewStep, ...] = ()
-    block: Block | None = None
-
-
 def _go_on(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
-    spec, old = view.workflow.spec, view.workflow.status
-    steps = old.steps or tuple(StepStatus(name=step.name) for step in spec.steps)
-    if any(started(step) and step.outcome is None and step.proposal not in view.children for step in steps):
-        return Decision(gather=Gather.CHILDREN)
-    steps = tuple(
-        mirrored(step, view.children[step.proposal]) if step.proposal and step.outcome is None else step
-        for step in steps
-    )
-    steps = _skip(view, steps, now)
-    plan = _start_ready(view, steps, now)
-    if plan.create:
-        return Decision(create=plan.create)
-    status = _told(view, _seen(view, now), plan.steps, now)
-    if all(step.outcome for step in plan.steps):
-        return Decision(_end(view, status, now))
-    running = [step for step in plan.steps if started(step) and step.outcome is None]
-    end = view.end
-    until = end if now < end else None  # past it, the steps that still run end by themselves
-    if sum(1 for step in plan.steps if step.outcome) > sum(1 for step in steps if step.outcome):
+    old = view.workflow.status
+    steps = old.steps or _first_steps(view)
+    if unread := _unread(view, steps):
+        return Decision(read=unread)
+    steps = tuple(_mirrored(view, step) for step in steps)
+    look = _look(view, steps, now)
+    if look.read or look.create:
+        return Decision(read=look.read, create=look.create)
+    status = told(view, _seen(view, now), look.steps, now)
+    if all(step.outcome for step in look.steps) and not look.block and not under_way(look.steps):
+        return Decision(end(view, status, now))
+    active = [step for step in look.steps if running(step)]
+    end_at = view.end
+    until = end_at if now < end_at else None  # past it, the steps that still run end by themselves
+    if ended(look.steps) > ended(steps):
         until = now  # one ended where it was to start: what follows from that is due at once
-    if plan.block:
-        until = min(filter(None, (until, plan.block.until, plan.block.again_at)), default=None)
-    standing = blocked(plan.block) if plan.block and not running else _progress(plan.steps, running)
+    if look.block:
+        until = min(filter(None, (until, look.block.until, look.block.again_at)), default=None)
+    held = look.block and not active and not under_way(look.steps)
+    standing = blocked(look.block) if look.block and held else progress(look.steps)
     return Decision(waiting(old, status, standing, _moment(view, now)), wake_at=until)
 
 
-def _skip(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> tuple[StepStatus, ...]:
-    """Marks what will never start: all once nothing new may, else what depends on a step that did not succeed."""
-    reason = _why_nothing_new(view, steps, now)
-    if reason:
-        return tuple(_skipped(step, reason) if _idle(step) else step for step in steps)
-    if view.workflow.spec.order is Order.SEQUENCE:
-        return steps
-    before = predecessors(view.workflow.spec)
-    current = dict(by_name(steps))
-    changed = True
-    while changed:
-        changed = False
-        for name, step in current.items():
-            failed = [b for b in before[name] if current[b].outcome and not succeeded(current[b])]
-            if _idle(step) and failed:
-                current[name] = _skipped(step, f"step {failed[0]} did not succeed")
-                changed = True
-    return tuple(current.values())
+def _first_steps(view: WorkflowView) -> tuple[StepStatus, ...]:
+    kept = kept_steps(view)
+    return tuple(kept.get(step.name) or StepStatus(name=step.name) for step in view.definition.all)
 
 
-def _why_nothing_new(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> str | None:
-    if view.workflow.spec.cancelled:
-        return "the workflow was cancelled"
-    if vote := approval_of(view, now).rejection:
-        return f"the workflow was rejected by {vote.username}"
-    if now >= view.end:
-        return "the workflow's activeDeadlineSeconds is over"
-    failed = [step.name for step in steps if step.outcome and not succeeded(step)]
-    if failed and view.workflow.spec.on_failure is OnFailure.STOP:
-        return f"step {failed[0]} did not succeed"
-    return None
+def _look(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> Look:
+    """The steps, then what takes them back if that is wanted, then what runs in any case."""
+    main = [step.name for step in view.definition.steps]
+    look = advance(view, Part.STEP, steps, now, why_nothing_new(view, steps, now))
+    if look.unfinished or not all(step.outcome for step in look.steps if step.name in main):
+        return look
+    look = roll_back(view, look.steps, now, why_not_back(view, now))
+    if look.unfinished or under_way(look.steps) or next_to_take_back(view, look.steps, why_not_back(view, now)):
+        return look
+    return advance(view, Part.FINALLY, look.steps, now)
 
 
-def _start_ready(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> _Plan:
-    """Records the proposals of ready steps; those that do not exist yet are to be created first."""
-    before = predecessors(view.workflow.spec)
-    current = by_name(steps)
-    ready = [name for name, step in current.items() if _idle(step) and all(current[b].outcome for b in before[name])]
-    running = sum(1 for step in steps if started(step) and step.outcome is None)
-    room = max(0, view.workflow.spec.max_parallel - running)
-    block = next((block for gate in STEP_GATES if (block := gate(view, now))), None)
-    if block or not ready:
-        return _Plan(steps, block=block if ready else None)
-    chosen = set(ready[:room])
-    specs = {step.name: step for step in view.workflow.spec.steps}
-    create = tuple(
-        new_step(view.workflow, specs[name])
-        for name in ready[:room]
-        if proposal_name(view.workflow, name) not in view.children
-    )
-    if create:
-        return _Plan(steps, create)
-    return _Plan(tuple(_recorded(view, specs[s.name], s) if s.name in chosen else s for s in steps))
+def _unread(view: WorkflowView, steps: Sequence[StepStatus]) -> frozenset[str]:
+    """The recorded proposals under way of which nothing is known: they are not live any more."""
+    recorded = [step.proposal for step in steps if step.proposal and step.outcome is None]
+    backs = [step.rollback for step in steps if step.rollback]
+    recorded += [back.proposal for back in backs if back.proposal and back.outcome is None]
+    return frozenset(name for name in recorded if name not in view.children)
 
 
-def _recorded(view: WorkflowView, step: Step, status: StepStatus) -> StepStatus:
-    """The step with its proposal; a proposal of that name which is not ours is never taken."""
-    name = proposal_name(view.workflow, step.name)
-    child = view.children[name]
-    if child.proposal is not None and is_ours(view.workflow, step, child):
-        return mirrored(status.model_copy(update={"proposal": name, "uid": child.proposal.metadata.uid}), child)
-    message = (
-        f"a proposal named {name} exists that was not made for this step; delete it and propose the workflow again"
-    )
-    return status.model_copy(update={"outcome": StepOutcome.FAILED, "message": message})
-
-
-def _told(view: WorkflowView, status: WorkflowStatus, steps: tuple[StepStatus, ...], now: datetime) -> WorkflowStatus:
-    """The status with the steps, their sums, and a history line for each that ended."""
-    actor = view.world.settings.actor
-    before = by_name(status.steps)
-    if not any(map(started, status.steps)) and any(map(started, steps)):
-        message = f"{view.workflow.spec.description} ({len(steps)} steps)"
-        status = note(status, Transition.WORKFLOW_CREATED, message, actor=actor, at=now)
-    ended = [step for step in steps if step.outcome and not (step.name in before and before[step.name].outcome)]
-    for step in ended:
-        if step.outcome is not StepOutcome.SKIPPED:
-            message = f"{step.name}: {step.outcome}" + (f": {step.message}" if step.message else "")
-            status = note(status, Transition.STEP_FINISHED, message, actor=actor, at=now)
-    skipped = [step for step in ended if step.outcome is StepOutcome.SKIPPED]
-    if skipped:
-        message = f"{_names(skipped)}: skipped, {skipped[0].message}"
-        status = note(status, Transition.STEP_SKIPPED, message, actor=actor, at=now)
-    retries = [step.next_retry_at for step in steps if step.next_retry_at and not step.outcome]
-    return status.model_copy(
-        update={
-            "steps": steps,
-            "progress": f"{sum(1 for step in steps if step.outcome)}/{len(steps)}",
-            "retry_count": sum(step.retry_count or 0 for step in steps) or None,
-            "next_retry_at": min(retries, default=None),
-            "started_at": status.started_at or (now if any(map(started, steps)) else None),
-        }
-    )
-
-
-def _progress(steps: Sequence[StepStatus], running: Sequence[StepStatus]) -> Standing:
-    done = sum(1 for step in steps if step.outcome)
-    retrying = [step for step in running if step.next_retry_at]
-    message = f"{done} of {len(steps)} steps ended; running: {_names(running)}"
-    if running and len(retrying) == len(running):
-        message = f"{done} of {len(steps)} steps ended; {_names(retrying)} will be tried again: {retrying[0].message}"
-        return Standing(Phase.RETRYING, Reason.PROGRESSING_WITH_RETRY, message)
-    return Standing(Phase.RUNNING, Reason.PROGRESSING, message)
-
-
-def _end(view: WorkflowView, status: WorkflowStatus, now: datetime) -> WorkflowStatus:
-    steps = status.steps
-    unknown = [step for step in steps if step.outcome is StepOutcome.UNKNOWN]
-    failed = [step for step in steps if not succeeded(step) and step.outcome is not StepOutcome.SKIPPED]
-    missing = [step for step in steps if not succeeded(step)]
-    rejected_by, actor = approval_of(view, now).rejection, None
-    if unknown:
-        message = f"it is not known what became of {_names(unknown)}: {unknown[0].message}"
-        outcome, reason = Outcome.UNKNOWN, Reason.STEP_UNKNOWN
-    elif not missing:
-        outcome, reason, message = Outcome.SUCCEEDED, Reason.SUCCEEDED, f"all {len(steps)} steps succeeded"
-    elif view.workflow.spec.cancelled or rejected_by:
-        actor = rejected_by.username if rejected_by else canceller(view.workflow.metadata, view.world.enforcement)
-        what = "rejected" if rejected_by else "cancelled"
-        message = f"{what}; {len(steps) - len(missing)} of {len(steps)} steps had succeeded"
-        outcome, reason = Outcome.CANCELLED, Reason.CANCELLED
-    elif now >= view.end:
-        message = f"not finished within activeDeadlineSeconds ({view.workflow.spec.active_deadline_seconds} s)"
-        outcome, reason = Outcome.FAILED, Reason.DEADLINE_EXCEEDED
-    else:
-        message = f"{_names(failed)} did not succeed: {failed[0].message}"
-        outcome, reason = Outcome.FAILED, Reason.STEP_FAILED
-    return ended(status, outcome, reason, message, _moment(view, now), actor=actor)
+def _mirrored(view: WorkflowView, step: StepStatus) -> StepStatus:
+    if step.proposal and step.outcome is None:
+        step = mirrored(step, view.children[step.proposal])
+    back = step.rollback
+    if back and back.proposal and back.outcome is None:
+        step = step.model_copy(update={"rollback": mirrored_undo(back, view.children[back.proposal])})
+    return step
 
 
 def _wait(view: WorkflowView, standing: Standing, now: datetime) -> WorkflowStatus:
@@ -253,12 +145,13 @@ def _with_preview(view: WorkflowView, status: WorkflowStatus, now: datetime) -> 
     request = sha256(workflow_request(view))
     result = combined_preview(view)
     preview = preview_status(result, now)
-    risks = [types[step.action].type.spec.risk for step in spec.steps if step.action in types]
+    risks = [types[action].type.spec.risk for action in view.actions if action in types]
     return status.model_copy(
         update={
             "preview": preview,
             "request_digest": request,
             "digest": digest(request, all_changes(result)),
+            "actions": view.actions,
             "risk": max(risks, key=lambda risk: risk.rank, default=None),
             "mode": effective_mode(spec.mode, Mode.OBSERVE if without_leave(view) else Mode.EXECUTE),
         }
@@ -267,16 +160,3 @@ def _with_preview(view: WorkflowView, status: WorkflowStatus, now: datetime) -> 
 
 def _moment(view: WorkflowView, now: datetime) -> Moment:
     return Moment(now, view.workflow.metadata.generation, view.world.settings.actor)
-
-
-def _idle(step: StepStatus) -> bool:
-    return not started(step) and step.outcome is None
-
-
-def _skipped(step: StepStatus, why: str) -> StepStatus:
-    return step.model_copy(update={"outcome": StepOutcome.SKIPPED, "message": why})
-
-
-def _names(steps: Sequence[StepStatus]) -> str:
-    listed = ", ".join(step.name for step in steps[:MAX_NAMES_TOLD])
-    return listed + (f" and {len(steps) - MAX_NAMES_TOLD} more" if len(steps) > MAX_NAMES_TOLD else "")

@@ -1,16 +1,18 @@
 """The gates before a workflow's first step, in their order; those that also hold back later steps are named below."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from controller.api.common import Change
 from controller.api.names import Mode, Outcome, Phase, Reason, Transition
 from controller.api.policy import DriftRule
+from controller.api.workflow import OnFailure, StepStatus
 from controller.core.actors import canceller, proven, suspender
 from controller.core.approval_state import ApprovalState, rejection, unapproved_yet, workflow_approval
 from controller.core.decision import Gather
 from controller.core.digest import digest, sha256
+from controller.core.earlier import taken_over
 from controller.core.graph import step_path
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import PreviewResult
@@ -34,7 +36,7 @@ from controller.core.verdicts import (
     refusal,
     window_block,
 )
-from controller.core.view import Fault, WorkflowView
+from controller.core.view import Fault, Findings, WorkflowView
 from controller.core.workflow_validation import step_faults, workflow_faults
 
 # What the dry run says about a later step may change by the steps before it; these faults do not.
@@ -68,6 +70,11 @@ def past_deadline(view: WorkflowView, now: datetime) -> Verdict | None:
         return None
     message = f"not started within activeDeadlineSeconds ({spec.active_deadline_seconds} s)"
     return Finish(Outcome.EXPIRED, Reason.DEADLINE_EXCEEDED, message, Transition.EXPIRED)
+
+
+def earlier_unread(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Ask for the workflow that this one retries."""
+    return Fetch(Gather.EARLIER) if view.workflow.spec.retry_of is not None and view.earlier is None else None
 
 
 def invalid(view: WorkflowView, now: datetime) -> Verdict | None:
@@ -152,7 +159,7 @@ def too_early(view: WorkflowView, now: datetime) -> Verdict | None:
 
 def leave_lost(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse to start what was found in order once, but whose types or leave are gone since."""
-    if block := faults_block([fault for step in view.workflow.spec.steps for fault in step_faults(view, step)]):
+    if block := faults_block([fault for step in view.definition.all for fault in step_faults(view, step)]):
         return block
     policy = without_leave(view)
     return Block(Reason.OBSERVE_ONLY, "mode", no_leave(policy), policy.mode_from) if policy else None
@@ -168,35 +175,35 @@ def suspended(view: WorkflowView, now: datetime) -> Block | None:
 
 def halted(view: WorkflowView, now: datetime) -> Block | None:
     """Refuse to start steps while a policy that matches any of them has its kill switch on."""
-    return next((block for policy in policies(view) if (block := halt_block(policy))), None)
+    return next((block for policy in view.policies if (block := halt_block(policy))), None)
 
 
 def policy_unsupported(view: WorkflowView, now: datetime) -> Block | None:
     """Refuse to start steps where a policy that matches any of them asks for what is not carried out."""
-    return next((block for policy in policies(view) if (block := policy_block(policy))), None)
+    return next((block for policy in view.policies if (block := policy_block(policy))), None)
 
 
 def protected(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse to start steps that will not be let at their target; its labels are looked at right before the start."""
     namespace = view.workflow.metadata.namespace or ""
-    if view.findings is None and any(stated.rule.labels for policy in policies(view) for stated in policy.protect):
+    if view.findings is None and any(stated.rule.labels for policy in view.policies for stated in policy.protect):
         return Fetch(Gather.PREVIEW)
-    for step in view.workflow.spec.steps:
+    for step in view.definition.all:
         found = (view.findings or {}).get(step.name)
         target = found.preview.target if found and found.preview else None
-        if block := protected_block(view.policy_of(step), namespace, target, now):
+        if block := protected_block(view.policy_of(step.action), namespace, target, now):
             return replace(block, message=f"{step_path(step.name)}: {block.message}")
     return None
 
 
 def outside_window(view: WorkflowView, now: datetime) -> Block | None:
     """Refuse to start what would come to a halt half way: each step needs an open window of its policies."""
-    return window_block(policies(view), now)
+    return window_block(view.policies, now)
 
 
 def frozen(view: WorkflowView, now: datetime) -> Block | None:
     """Refuse to start while a policy that matches any of its steps freezes actions."""
-    return freeze_block(policies(view), now)
+    return freeze_block(view.policies, now)
 
 
 def outdated(view: WorkflowView, now: datetime) -> Verdict | None:
@@ -213,6 +220,7 @@ GATES: tuple[Gate, ...] = (
     cancelled,
     rejected,
     past_deadline,
+    earlier_unread,
     invalid,
     unasked,
     not_permitted,
@@ -237,6 +245,11 @@ STEP_GATES = (suspended, halted, policy_unsupported)
 """Asked again before each later step. What holds back one step alone is for the gates of its own proposal."""
 
 
+def step_block(view: WorkflowView, now: datetime) -> Block | None:
+    """What holds back every further step."""
+    return next((block for gate in STEP_GATES if (block := gate(view, now))), None)
+
+
 def approval_of(view: WorkflowView, now: datetime) -> ApprovalState:
     """Where its approval stands."""
     revoked = view.access.revoked if view.access else ()
@@ -245,27 +258,45 @@ def approval_of(view: WorkflowView, now: datetime) -> ApprovalState:
 
 def combined_preview(view: WorkflowView) -> PreviewResult:
     """What its steps would change, each as things are now."""
+    kept = kept_steps(view)
     changes: list[Change] = []
     warnings: list[str] = []
-    for name, found in (view.findings or {}).items():
+    for step in view.definition.all:
+        if step.name in kept:
+            continue
+        found = (view.findings or {}).get(step.name, Findings())
         if found.preview:
             changes += found.preview.changes
-            warnings += [f"{name}: {warning}" for warning in found.preview.warnings]
+            warnings += [f"{step.name}: {warning}" for warning in found.preview.warnings]
         if found.fault:
-            warnings.append(f"{name}: no preview as things are now: {found.fault.message}")
-    count = len(view.workflow.spec.steps)
+            warnings.append(f"{step.name}: no preview as things are now: {found.fault.message}")
+        if step.computed:
+            paths = ", ".join(one.path for one in step.computed)
+            warnings.append(f"{step.name}: no preview, for {paths} is computed when it starts")
+    if kept:
+        warnings.append(f"{', '.join(kept)}: succeeded in the workflow that this one retries, not run again")
+    warnings += _no_way_back(view)
+    count = len(view.definition.all)
     return PreviewResult(f"{count} steps, {len(changes)} changes", tuple(changes), tuple(warnings))
 
 
-def policies(view: WorkflowView) -> Iterator[EffectivePolicy]:
-    """The merged policy of each action that the workflow uses."""
-    actions = {step.action: step for step in view.workflow.spec.steps}
-    return (view.policy_of(step) for step in actions.values())
+def kept_steps(view: WorkflowView) -> Mapping[str, StepStatus]:
+    """The steps that are taken over from the workflow that this one retries."""
+    return taken_over(view.workflow, view.earlier.workflow if view.earlier else None)
+
+
+def _no_way_back(view: WorkflowView) -> Iterator[str]:
+    """What would stay as it is in a rollback."""
+    if view.definition.on_failure is OnFailure.ROLLBACK:
+        catalogue = view.world.catalogue
+        left = [s.name for s in view.definition.steps if s.undo is None and not catalogue.inverses(s.action)]
+        if left:
+            yield f"a rollback cannot take back {', '.join(left)}: nothing undoes these actions"
 
 
 def without_leave(view: WorkflowView) -> EffectivePolicy | None:
     """The policy of the first action that may not run."""
-    return next((policy for policy in policies(view) if policy.mode is not Mode.EXECUTE), None)
+    return next((policy for policy in view.policies if policy.mode is not Mode.EXECUTE), None)
 
 
 def validated(view: WorkflowView) -> bool:

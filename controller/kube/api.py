@@ -4,14 +4,14 @@ Used for the operator's own writes as it is, and for effects as `runner.RunnerCl
 """
 
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
 import aiohttp
 
-from controller.core.ports import Json, Resource
+from controller.core.ports import Json, PatchForm, Resource
 from controller.kube import answers, paths
 from controller.kube.answers import Asked, Expired
 from controller.kube.retries import read_again
@@ -23,7 +23,11 @@ _JSON = "application/json"
 _ACCEPT = {"Accept": _JSON}
 _METADATA_ONLY = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
 _SEND = {"Accept": _JSON, "Content-Type": _JSON}
-_MERGE_PATCH = {"Accept": _JSON, "Content-Type": "application/merge-patch+json"}
+_PATCH = {
+    # JSON is YAML too; server-side apply has no name of its own for it.
+    form: {"Accept": _JSON, "Content-Type": f"application/{form}+{'yaml' if form is PatchForm.APPLY else 'json'}"}
+    for form in PatchForm
+}
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,12 @@ class Api:
         asked = Asked("get", resource, namespace, name, subresource)
         path = paths.item(resource, namespace, name, subresource)
         return await self._read(partial(self._ask, asked, "GET", path, _ACCEPT))
+
+    async def served(self, api_version: str) -> tuple[Json, ...]:
+        """The resources of an API version as its discovery lists them (`APIResource`). Raises NotFound."""
+        asked = Asked("get", Resource("", "", "apiresources", "APIResourceList", namespaced=False), None, api_version)
+        found = await self._read(partial(self._ask, asked, "GET", paths.version(api_version), _ACCEPT))
+        return tuple(found.get("resources") or ())
 
     async def list(
         self,
@@ -137,16 +147,17 @@ class Api:
         self,
         resource: Resource,
         name: str,
-        body: Json,
+        body: Json | Sequence[Json],
         *,
+        form: PatchForm = PatchForm.MERGE,
         namespace: str | None = None,
         subresource: str = "",
         dry_run: bool = False,
     ) -> Json:
-        """JSON merge patch (RFC 7386). The changed object. Raises Conflict, NotFound."""
+        """The changed object. Raises Conflict, NotFound."""
         asked = Asked("patch", resource, namespace, name, subresource, may_change=not dry_run)
         path = paths.item(resource, namespace, name, subresource)
-        return await self._ask(asked, "PATCH", path + _write(dry_run), _MERGE_PATCH, body)
+        return await self._ask(asked, "PATCH", path + _write(dry_run), _PATCH[form], body)
 
     async def delete(
         self,
@@ -192,7 +203,12 @@ class Api:
         return await (read_again(call) if self.patient else call())
 
     async def _ask(
-        self, asked: Asked, method: str, path: str, headers: Mapping[str, str], body: Json | None = None
+        self,
+        asked: Asked,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Json | Sequence[Json] | None = None,
     ) -> Json:
         answer = await self._exchange(asked, method, path, headers, body)
         error = answers.judge(asked, answer.status, answer.headers, answer.body, datetime.now(UTC))
@@ -201,7 +217,7 @@ class Api:
         return answers.content(asked, answer)
 
     async def _exchange(
-        self, asked: Asked, method: str, path: str, headers: Mapping[str, str], body: Json | None
+        self, asked: Asked, method: str, path: str, headers: Mapping[str, str], body: Json | Sequence[Json] | None
     ) -> RawAnswer:
         sent = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         if self.headers:

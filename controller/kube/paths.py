@@ -42,8 +42,18 @@ def segment(name: str, what: str) -> str:
     return quote(name, safe=":")
 
 
+def version(api_version: str) -> str:
+    """The path of an API version, `apps/v1`: what it answers with is the resources that it serves."""
+    group, _, name = api_version.rpartition("/")
+    return _version(group, name)
+
+
 @lru_cache(maxsize=1024)
 def _collection(group: str, version: str, plural: str, namespace: str | None) -> str:
-    root = f"/apis/{segment(group, 'API group')}" if group else "/api"
     middle = "" if namespace is None else f"/namespaces/{segment(namespace, 'Namespace')}"
-    return f"{root}/{segment(version, 'API version')}{middle}/{segment(plural, 'resource')}"
+    return f"{_version(group, version)}{middle}/{segment(plural, 'resource')}"
+
+
+def _version(group: str, version: str) -> str:
+    root = f"/apis/{segment(group, 'API group')}" if group else "/api"
+    return f"{root}/{segment(version, 'API version')}"

@@ -5,14 +5,15 @@ rights over the whole cluster.
 """
 
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from controller.core.errors import ActionError, PermanentFailure, RightMissing
-from controller.core.ports import Journal, Json, Resource
+from controller.core.ports import Journal, Json, PatchForm, Resource
 from controller.kube import grants
 from controller.kube.answers import Asked, Denied
 from controller.kube.api import Api
+from controller.kube.discovery import Discovery
 
 T = TypeVar("T")
 
@@ -23,15 +24,20 @@ _ACCOUNT = re.compile(r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
 
 
 class RunnerCluster:
-    """Implements `core.ports.Cluster` for one runner and one attempt; namespaced objects are of its namespace only."""
+    """Implements `core.ports.Cluster` for one runner and one attempt."""
 
-    def __init__(self, api: Api, *, namespace: str, runner: str, journal: Journal) -> None:
+    def __init__(self, api: Api, discovery: Discovery, *, namespace: str, runner: str, journal: Journal) -> None:
         for what, name in (("namespace", namespace), ("serviceAccountName", runner)):
             if not _ACCOUNT.fullmatch(name):
                 raise PermanentFailure(f"{what}: {name!r} cannot be a name in Kubernetes")
         self._namespace, self._runner = namespace, runner
         self._operator = api
+        self._discovery = discovery
         self._api = api.as_user(f"system:serviceaccount:{namespace}:{runner}", journal.sending)
+
+    async def resolve(self, api_version: str, kind: str) -> Resource:
+        """Where the API server serves that kind. Raises NotFound."""
+        return await self._discovery.resolve(api_version, kind)
 
     async def get(self, resource: Resource, name: str, *, subresource: str = "") -> Json:
         """The object. Raises NotFound."""
@@ -39,26 +45,47 @@ class RunnerCluster:
         asked = Asked("get", resource, where, name, subresource)
         return await self._as_runner(asked, self._api.get(resource, name, namespace=where, subresource=subresource))
 
-    async def list(self, resource: Resource, *, label_selector: str = "", field_selector: str = "") -> tuple[Json, ...]:
+    async def list(
+        self, resource: Resource, *, label_selector: str = "", field_selector: str = "", everywhere: bool = False
+    ) -> tuple[Json, ...]:
         """All objects of the namespace (or cluster) that the selectors fit."""
-        where = self._where(resource)
+        where = None if everywhere else self._where(resource)
         asked = Asked("list", resource, where)
         listed = self._api.list(resource, namespace=where, label_selector=label_selector, field_selector=field_selector)
         return (await self._as_runner(asked, listed)).items
 
-    async def create(self, resource: Resource, body: Json, *, dry_run: bool = False) -> Json:
+    async def create(
+        self,
+        resource: Resource,
+        body: Json,
+        *,
+        name: str = "",
+        subresource: str = "",
+        namespace: str | None = None,
+        dry_run: bool = False,
+    ) -> Json:
         """The stored object. Raises Conflict if the name is taken."""
-        where = self._where(resource)
-        asked = Asked("create", resource, where)
-        return await self._as_runner(asked, self._api.create(resource, body, namespace=where, dry_run=dry_run))
+        where = namespace or self._where(resource)
+        asked = Asked("create", resource, where, name, subresource)
+        created = self._api.create(resource, body, namespace=where, name=name, subresource=subresource, dry_run=dry_run)
+        return await self._as_runner(asked, created)
 
     async def patch(
-        self, resource: Resource, name: str, body: Json, *, subresource: str = "", dry_run: bool = False
+        self,
+        resource: Resource,
+        name: str,
+        body: Json | Sequence[Json],
+        *,
+        form: PatchForm = PatchForm.MERGE,
+        subresource: str = "",
+        dry_run: bool = False,
     ) -> Json:
-        """JSON merge patch. The changed object."""
+        """The changed object."""
         where = self._where(resource)
         asked = Asked("patch", resource, where, name, subresource)
-        patched = self._api.patch(resource, name, body, namespace=where, subresource=subresource, dry_run=dry_run)
+        patched = self._api.patch(
+            resource, name, body, form=form, namespace=where, subresource=subresource, dry_run=dry_run
+        )
         return await self._as_runner(asked, patched)
 
     async def delete(self, resource: Resource, name: str, *, uid: str, dry_run: bool = False) -> None:

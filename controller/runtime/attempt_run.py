@@ -127,6 +127,9 @@ class AttemptRun:
             if done is None:
                 return self._report(Effect.UNCLEAR, "the operator was restarted during the attempt", Stop.CRASHED)
             verified = await self._verified()
+            if verified.outputs:
+                outputs = done.outputs | self._redactor.json(verified.outputs)
+                assignment.journal.known_done(replace(done, outputs=outputs))
             message = " ".join(filter(None, (done.message, verified.message)))
             return self._report(Effect.DONE, message, verified=True)
         except ActionError as error:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar, cast
@@ -13,6 +13,7 @@ from controller.actions.registry import built_ins
 from controller.core.operation import new_operation, operation_time
 from controller.core.ports import Cluster, Http, Journal, Json, Operation, Request, Resource, Verified
 from controller.kube.api import Api
+from controller.kube.discovery import Discovery
 from controller.kube.login import Login
 from controller.kube.runner import RunnerCluster
 from controller.kube.session import Session
@@ -38,27 +39,32 @@ class Heard:
     cluster: Cluster
     calls: list[str]
 
-    async def get(self, resource: Resource, name: str, *, subresource: str = "") -> Json:
+    async def resolve(self, api_version: str, kind: str) -> Resource:
+        return await self.cluster.resolve(api_version, kind)
+
+    async def get(self, resource: Resource, name: str, **how: Any) -> Json:
         self.calls.append(f"get {resource.plural}")
-        return await self.cluster.get(resource, name, subresource=subresource)
+        return await self.cluster.get(resource, name, **how)
 
-    async def list(self, resource: Resource, *, label_selector: str = "", field_selector: str = "") -> tuple[Json, ...]:
+    async def list(self, resource: Resource, **how: Any) -> tuple[Json, ...]:
         self.calls.append(f"list {resource.plural}")
-        return await self.cluster.list(resource, label_selector=label_selector, field_selector=field_selector)
+        return await self.cluster.list(resource, **how)
 
-    async def create(self, resource: Resource, body: Json, *, dry_run: bool = False) -> Json:
-        self.calls.append(f"{'dry ' if dry_run else ''}create {resource.plural}")
-        return await self.cluster.create(resource, body, dry_run=dry_run)
+    async def create(self, resource: Resource, body: Json, **how: Any) -> Json:
+        self.calls.append(f"{_dry(how)}create {resource.plural}")
+        return await self.cluster.create(resource, body, **how)
 
-    async def patch(
-        self, resource: Resource, name: str, body: Json, *, subresource: str = "", dry_run: bool = False
-    ) -> Json:
-        self.calls.append(f"{'dry ' if dry_run else ''}patch {resource.plural}")
-        return await self.cluster.patch(resource, name, body, subresource=subresource, dry_run=dry_run)
+    async def patch(self, resource: Resource, name: str, body: Json | Sequence[Json], **how: Any) -> Json:
+        self.calls.append(f"{_dry(how)}patch {resource.plural}")
+        return await self.cluster.patch(resource, name, body, **how)
 
-    async def delete(self, resource: Resource, name: str, *, uid: str, dry_run: bool = False) -> None:
-        self.calls.append(f"{'dry ' if dry_run else ''}delete {resource.plural}")
-        await self.cluster.delete(resource, name, uid=uid, dry_run=dry_run)
+    async def delete(self, resource: Resource, name: str, *, uid: str, **how: Any) -> None:
+        self.calls.append(f"{_dry(how)}delete {resource.plural}")
+        await self.cluster.delete(resource, name, uid=uid, **how)
+
+
+def _dry(how: dict[str, Any]) -> str:
+    return "dry " if how.get("dry_run") else ""
 
 
 @dataclass(frozen=True)
@@ -101,8 +107,12 @@ class Stage:
 
     async def _as_runner(self, call: Callable[[Cluster], Awaitable[T]]) -> T:
         async with Session(Login(str(self.plane.kubeconfig))) as session:
-            runner = RunnerCluster(Api(session), namespace=self.namespace, runner=RUNNER, journal=Journal())
+            runner = _runner(Api(session), self.namespace)
             return await call(Heard(runner, self.calls))
+
+
+def _runner(api: Api, namespace: str) -> RunnerCluster:
+    return RunnerCluster(api, Discovery(api), namespace=namespace, runner=RUNNER, journal=Journal())
 
 
 @dataclass(frozen=True)

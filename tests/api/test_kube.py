@@ -22,9 +22,10 @@ from controller.core.errors import (
     RightMissing,
     TransientFailure,
 )
-from controller.core.ports import Journal, Json, Resource
+from controller.core.ports import Journal, Json, PatchForm, Resource
 from controller.core.record import EventRecord, EventSubject
 from controller.kube.api import Api
+from controller.kube.discovery import Discovery
 from controller.kube.events import EventWriter
 from controller.kube.lease import Lease, Timing
 from controller.kube.login import Login
@@ -36,6 +37,7 @@ from localcluster.controlplane import ControlPlane
 
 T = TypeVar("T")
 CONFIG_MAPS = Resource("", "v1", "configmaps", "ConfigMap")
+PODS = Resource("", "v1", "pods", "Pod")
 ACCOUNTS = Resource("", "v1", "serviceaccounts", "ServiceAccount")
 NAMESPACES = Resource("", "v1", "namespaces", "Namespace", namespaced=False)
 DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
@@ -269,6 +271,36 @@ async def grant(api: Api, namespace: str, account: str, *rules: Mapping[str, Any
     await api.create(BINDINGS, body, namespace=namespace)
 
 
+async def other_forms_of_requests(runner: RunnerCluster) -> None:
+    """Patches that are not merged, other namespaces, kinds that are only named."""
+    test = {"op": "test", "path": "/data/x", "value": "1"}
+    changed = await runner.patch(
+        CONFIG_MAPS, "a", [test, {"op": "replace", "path": "/data/x", "value": "2"}], form=PatchForm.JSON
+    )
+    assert changed["data"] == {"x": "2"}
+    with pytest.raises(PermanentFailure, match="test"):
+        await runner.patch(CONFIG_MAPS, "a", [test], form=PatchForm.JSON)
+    made: Json = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "b"}, "data": {"x": "1"}}
+    assert (await runner.patch(CONFIG_MAPS, "b", made, form=PatchForm.APPLY, dry_run=True))["data"] == {"x": "1"}
+    with pytest.raises(NotFound):
+        await runner.get(CONFIG_MAPS, "b")
+    assert (await runner.patch(CONFIG_MAPS, "b", made, form=PatchForm.APPLY))["data"] == {"x": "1"}
+    with pytest.raises(Conflict, match="conflict"):
+        await runner.patch(CONFIG_MAPS, "a", made | {"metadata": {"name": "a"}}, form=PatchForm.APPLY)
+    with pytest.raises(RightMissing, match="may not list configmaps; to grant it: kubectl create clusterrole "):
+        await runner.list(CONFIG_MAPS, everywhere=True)
+    with pytest.raises(RightMissing, match="may not create pods/eviction a in namespace kube-system; to grant"):
+        await runner.create(PODS, {}, name="a", subresource="eviction", namespace="kube-system")
+    assert await runner.resolve("apps/v1", "Deployment") == DEPLOYMENTS
+    assert await runner.resolve("v1", "Namespace") == NAMESPACES
+    with pytest.raises(NotFound, match="no kind deployments in apps/v1; `kubectl api-resources`"):
+        await runner.resolve("apps/v1", "deployments")
+    with pytest.raises(NotFound, match="does not serve apps/v9"):
+        await runner.resolve("apps/v9", "Deployment")
+    with pytest.raises(PermanentFailure, match="cannot be a name"):
+        await runner.resolve("apps/../v1", "Deployment")
+
+
 def test_a_runner_has_its_own_rights_and_a_refusal_says_what_is_missing(
     cluster: ControlPlane, namespace: str, tmp_path: Path
 ) -> None:
@@ -291,7 +323,7 @@ def test_a_runner_has_its_own_rights_and_a_refusal_says_what_is_missing(
 
     async def as_operator(api: Api) -> None:
         journal = Journal()
-        runner = RunnerCluster(api, namespace=namespace, runner="runner", journal=journal)
+        runner = RunnerCluster(api, Discovery(api), namespace=namespace, runner="runner", journal=journal)
         await runner.create(CONFIG_MAPS, {"metadata": {"name": "a"}}, dry_run=True)
         assert not journal.sent
         await runner.create(CONFIG_MAPS, {"metadata": {"name": "a"}})
@@ -306,10 +338,11 @@ def test_a_runner_has_its_own_rights_and_a_refusal_says_what_is_missing(
         )
         with pytest.raises(RightMissing, match="may not list namespaces; to grant it: kubectl create clusterrole "):
             await runner.list(NAMESPACES)
+        await other_forms_of_requests(runner)
         with pytest.raises(RightMissing, match="may not delete configmaps a in namespace"):
             await runner.delete(CONFIG_MAPS, "a", uid="u")
 
-        stranger = RunnerCluster(api, namespace=namespace, runner="stranger", journal=Journal())
+        stranger = RunnerCluster(api, Discovery(api), namespace=namespace, runner="stranger", journal=Journal())
         with pytest.raises(RightMissing) as missing:
             await stranger.get(CONFIG_MAPS, "a")
         assert str(missing.value).startswith(
@@ -324,7 +357,7 @@ def test_a_runner_has_its_own_rights_and_a_refusal_says_what_is_missing(
 def test_a_runner_must_be_a_name(runner: str) -> None:
     api: Any = None
     with pytest.raises(PermanentFailure, match="serviceAccountName"):
-        RunnerCluster(api, namespace="shop", runner=runner, journal=Journal())
+        RunnerCluster(api, Discovery(api), namespace="shop", runner=runner, journal=Journal())
 
 
 def with_token_file(cluster: ControlPlane, folder: Path) -> tuple[Path, Path, str]:

@@ -15,6 +15,7 @@ from acting import REGISTRY, new
 from controller.core.errors import NotFound, PermanentFailure, RightMissing
 from controller.core.ports import Cluster, Journal, Json, Request, Resource
 from controller.kube.api import Api
+from controller.kube.discovery import Discovery
 from controller.kube.login import Login
 from controller.kube.runner import RunnerCluster
 from controller.kube.session import Session
@@ -55,7 +56,13 @@ class Place:
         async def acting() -> T:
             async with Session(Login(str(self.operator))) as session:
                 return await call(
-                    RunnerCluster(Api(session), namespace=self.namespace, runner=self.runner, journal=Journal())
+                    RunnerCluster(
+                        Api(session),
+                        Discovery(Api(session)),
+                        namespace=self.namespace,
+                        runner=self.runner,
+                        journal=Journal(),
+                    )
                 )
 
         return asyncio.run(acting())

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from prometheus_client.metrics import MetricWrapperBase
 
 from controller.actions.registry import built_ins
@@ -19,6 +20,7 @@ from controller.core.policy import unsupported_fields
 from controller.core.validation import proposal_field_faults
 from controller.runtime.clock import utc_now
 from controller.runtime.metrics import Metrics
+from hack.action_pages import example
 from hack.doc_tables import NOT_YET, outdated
 
 ROOT = Path(__file__).parents[3]
@@ -105,18 +107,15 @@ def test_fields_that_are_marked_as_not_carried_out_are_refused_by_the_code() -> 
     assert found == NOT_YET["ActionPolicy.spec"]
 
 
-def test_the_table_of_action_types_is_right() -> None:
-    text = (DOCS / "actions.md").read_text()
-    rows = dict(re.findall(r"^\| \[([a-z-]+)\]\(#[a-z-]+\) \| (.+) \|$", text, re.MULTILINE))
-    registry = {executor.name: executor for executor in built_ins(utc_now)}
-    assert set(rows) == set(registry)
-    for name, row in rows.items():
-        executor = registry[name]
-        risk, idempotent, runner, _, timeout = (cell.strip() for cell in row.split("|"))
-        assert risk == executor.risk, name
-        assert (idempotent != "no") == executor.idempotent, name
-        assert (runner == "yes") == executor.needs_runner, name
-        assert timeout == f"{executor.timeout_seconds} s", name
+@pytest.mark.parametrize("name", [action.name for action in built_ins(utc_now)])
+def test_every_action_type_has_a_page_with_all_its_parts_and_an_example(name: str) -> None:
+    page = (DOCS / "actions" / f"{name}.md").read_text()
+    assert page.startswith(f"# {name}\n")
+    for part in (f"{name}.facts", f"{name}.example", name, f"{name}.rights"):
+        assert f"<!-- table: {part} -->" in page
+    manifest = yaml.safe_load(example(name))
+    assert manifest["spec"]["action"] == name
+    assert manifest["metadata"]["name"] == name
 
 
 def test_every_metric_is_in_the_table_with_its_labels() -> None:

@@ -304,6 +304,16 @@ def test_what_a_target_asks_for_is_passed_on() -> None:
     assert came_to(Fake(run_=PermanentFailure("403"))).transient is False
 
 
+def test_outputs_of_the_reached_purpose_come_on_top() -> None:
+    async def main() -> None:
+        scene = Scene(Fake(verify_=[Verified(False, "not yet", outputs={"y": 0}), Verified(True, outputs={"y": 2})]))
+        scene.start()
+        report = await scene.report()
+        assert report.done == Done("made", {"x": 1, "y": 2})
+
+    asyncio.run(main())
+
+
 def test_outputs_and_the_time_of_the_effect_are_kept() -> None:
     before = utc_now()
     report = came_to(Fake(verify_=MISSING), seconds=SOON)
