@@ -1,29 +1,18 @@
 """`kubectl actions` and ActionClient against the running operator: propose, watch, wait, cancel, undo."""
 
 import asyncio
-import io
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, TypeVar
 
-import pytest
 import yaml
+from harness.commands import actions
 from harness.stage import RUNNER, Stage, deployment
 
-from controller.cli.main import app
 from controller.client import ActionClient, ActionProposal, ActionRecommendation, ActionWorkflow, RetryConfig
 from hack.hook_target import HookTarget
 
 T = TypeVar("T")
-
-
-def actions(stage: Stage, *arguments: str) -> tuple[int, str, str]:
-    """`kubectl actions -n NAMESPACE ...`: exit code, output, errors."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
-        app(["-n", stage.namespace, "--kubeconfig", str(stage.cluster.kubeconfig), *arguments])
-    return int(end.value.code or 0), out.getvalue(), err.getvalue()
 
 
 def program(stage: Stage, work: Callable[[ActionClient], Awaitable[T]]) -> T:

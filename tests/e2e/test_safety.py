@@ -42,7 +42,7 @@ def test_halt_claims_nothing_stops_what_runs_and_lets_it_go_on(stage: Stage) -> 
         assert "outcome" not in blocked
     assert stage.status("ap", "running")["attempts"][0]["result"] == "Interrupted"
     assert "retryCount" not in stage.status("ap", "running"), "an interruption does not count"
-    stage.kubectl("delete", "actionpolicy", halt)
+    stage.delete_policies(halt)
     for name in ("running", "due"):
         assert stage.outcome("ap", name)["outcome"] == "Succeeded"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from effects import AuditTail, Effect, Hooks, effects_of
+from harness.observer import Observer, observing
 from harness.operator import Launch
 from harness.stage import Stage, staged
 from invariants import at_most_once, check_effects, check_end, check_steps, check_versions, claims, doubled
-from observer import Observer, observing
 from proxy import Fault, FaultProxy, Plan, Write, fault_proxy
 from workloads import Workload
 
