@@ -44,7 +44,7 @@ def test_nor_can_it_be_deleted_among_others(guard: Guarded) -> None:
     policy = guard.policy(halt=True)
     mine = f"{guard.admin.path(POLICY)}?labelSelector=made-by%3D{guard.namespace}"
     try:
-        answer = guard.clients[ALICE].send("DELETE", mine)
+        answer = guard.admin.send("DELETE", mine)
         assert answer.status == 403
         assert "halts actions" in answer.says
         assert guard.admin.send("GET", guard.admin.path(POLICY, policy["metadata"]["name"])).accepted
