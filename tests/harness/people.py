@@ -64,14 +64,14 @@ def ask(stage: Stage, name: str, action: str = "log-message", parameters: Json |
     return stage.phase("ap", name, "AwaitingApproval")
 
 
-def ballot(subject: Json, user: str, *, decision: str = "Approve", **changes: Any) -> Json:
+def ballot(about: Json, /, user: str, *, decision: str = "Approve", **changes: Any) -> Json:
     """A vote on what is shown of an object now, as a manifest; `changes` by field of its spec."""
-    steps = subject["spec"].get("steps")
-    name = subject["metadata"]["name"]
+    steps = about["spec"].get("steps")
+    name = about["metadata"]["name"]
     spec = {
-        "subject": {"kind": subject["kind"], "name": name, "uid": subject["metadata"]["uid"]},
-        "digest": subject["status"]["digest"],
-        "actions": sorted({step["action"] for step in steps}) if steps else [subject["spec"]["action"]],
+        "subject": {"kind": about["kind"], "name": name, "uid": about["metadata"]["uid"]},
+        "digest": about["status"]["digest"],
+        "actions": sorted({step["action"] for step in steps}) if steps else [about["spec"]["action"]],
         "decision": decision,
         **changes,
     }
