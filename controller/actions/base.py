@@ -4,16 +4,14 @@ An action type knows the ports of its request and nothing else: no session, no s
 is given.
 """
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, Generic
+from typing import Any, ClassVar
 
 from pydantic import ConfigDict, ValidationError
 
 from controller.actions.about import About
 from controller.api.base import ApiModel
-from controller.api.names import Risk
-from controller.core.ports import Done, Operation, P, PreviewResult, Request, Verified
+from controller.core.ports import Executor, Operation, P, Request
 
 FIXED = frozenset({"kind", "name", "namespace", "node", "url"})
 """Parameters that name a target: what was approved must be what is touched."""
@@ -35,14 +33,11 @@ class ParameterFaultsError(ValueError):
         self.faults = faults
 
 
-class Action(ABC, Generic[P]):
-    """A built-in action type (`core.ports.Executor`), with the answers that fit most types."""
+class Action(Executor[P]):
+    """A built-in action type, with the answers that fit most types. What it must say itself stands in `Executor`."""
 
-    name: ClassVar[str]
     version: ClassVar[int] = 1
-    description: ClassVar[str]
     about: ClassVar[About]
-    risk: ClassVar[Risk]
     idempotent: ClassVar[bool] = True
     needs_runner: ClassVar[bool] = True
     fixed: ClassVar[frozenset[str]] = FIXED
@@ -63,22 +58,6 @@ class Action(ABC, Generic[P]):
     def acts_as_runner(self, parameters: P) -> bool:
         """Whether it touches the API server with these parameters."""
         return self.needs_runner
-
-    @abstractmethod
-    async def preview(self, request: Request[P]) -> PreviewResult:
-        """What it would change, by dry run as the runner. Changes nothing."""
-
-    @abstractmethod
-    async def run(self, request: Request[P], operation: Operation) -> Done:
-        """Makes the effect and returns as soon as it is known to be made."""
-
-    @abstractmethod
-    async def observe(self, request: Request[P], operation: Operation) -> Done | None:
-        """After a crash: the effect of that operation, None where nothing shows it. Changes nothing."""
-
-    @abstractmethod
-    async def verify(self, request: Request[P], operation: Operation) -> Verified:
-        """Whether the purpose is reached. Changes nothing."""
 
     async def stop(self, request: Request[P], operation: Operation) -> None:
         """Nothing of most actions is still under way once their effect is made."""

@@ -140,7 +140,7 @@ class ProposalStatus(LifecycleStatus):
     outputs: OpaqueMap | None = None
     """What the action returned."""
     undo: Undo | None = None
-    """What would put things back."""
+    """What would put things back; from the first claim on, to how they were right before it."""
 
 
 class ActionProposal(Resource):

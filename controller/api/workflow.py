@@ -148,6 +148,17 @@ class WorkflowSpec(LifecycleSpec):
         ),
     )  # fmt: skip
 
+    @property
+    def all_steps(self) -> tuple[Step, ...]:
+        """Those of `finally` too. What is asked of a workflow before it starts is asked of all of them."""
+        return (*self.steps, *self.finally_)
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """Every action type that it may run, explicit undo included, each once."""
+        undo = (step.undo.action for step in self.all_steps if step.undo)
+        return tuple(dict.fromkeys([*(step.action for step in self.all_steps), *undo]))
+
 
 class StepRollback(StatusModel):
     """How the step was taken back."""

@@ -120,7 +120,7 @@ def recompute(subject: Subjects, raw_spec: Json, world: World) -> Recomputed:
     else:
         found = [
             fault.message
-            for step in subject.spec.steps
+            for step in subject.spec.all_steps
             for fault in action_faults(world.catalogue, step.action, step.parameters, step_path(step.name))
         ]
         if found:

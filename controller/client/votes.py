@@ -24,9 +24,7 @@ def covered_actions(subject: Subjects) -> tuple[str, ...]:
     """Every action type that a vote on it covers, undo and finally included, in alphabetical order."""
     if isinstance(subject, ActionProposal):
         return (subject.spec.action,)
-    steps = (*subject.spec.steps, *subject.spec.finally_)
-    undo = {step.undo.action for step in steps if step.undo}
-    return tuple(sorted({step.action for step in steps} | undo))
+    return tuple(sorted(subject.spec.actions))
 
 
 def check_votable(subject: Subjects, decision: Vote, shown_digest: str | None = None) -> str:

@@ -83,7 +83,7 @@ def workflow_approval(
         name=metadata.name,
         uid=metadata.uid,
         digest=status.digest,
-        actions=frozenset(step.action for step in spec.steps),
+        actions=frozenset(spec.actions),
         requester=who_asked(spec.requested_by, metadata, enforcement),
         not_before=spec.not_before,
     )

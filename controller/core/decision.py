@@ -20,7 +20,6 @@ class Gather(Enum):
     PREVIEW = "preview"
     USAGE = "usage"
     """Starts that a limit counts, reserved ahead; ends of earlier actions on the same target."""
-    CHILDREN = "children"
     ACCESS = "access"
     """Whether those who asked and approved may still do so, and whether the API server still proves who they are."""
 
@@ -60,13 +59,15 @@ class NewStep:
 class Decision(Generic[S]):
     """`status`: the whole new status, None = leave it. `wake_at`: look again then, None = when something changes.
 
-    `line`: where it stands until a limit has room for it.
+    `line`: where it stands until a limit has room for it. With `gather`, `read` or `create`: decide again after that.
     """
 
     status: S | None = None
     act: Act | None = None
     stop: Stop | None = None
     gather: Gather | None = None
+    read: tuple[str, ...] = field(default=())
+    """Names of steps' proposals that are not live any more, and whose end bears on this."""
     create: tuple[NewStep, ...] = field(default=())
     wake_at: datetime | None = None
     line: Line | None = None

@@ -1,5 +1,6 @@
 """The seams of the core: what an action type offers, and what it may use. Implemented by `actions` and `kube`."""
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -238,7 +239,8 @@ class Operation:
 class Executor(Protocol[P]):
     """One action type: how it is previewed, run, found again after a crash, and verified.
 
-    Source of `catalog/`: the class attributes and the parameters model become an ActionType object.
+    Source of `catalog/`: the class attributes and the parameters model become an ActionType object. What fits most
+    types is filled in by `actions.base.Action`.
     """
 
     name: ClassVar[str]
@@ -265,10 +267,12 @@ class Executor(Protocol[P]):
         """Whether it touches the API server with these parameters; may only widen `needs_runner`."""
         ...
 
+    @abstractmethod
     async def preview(self, request: Request[P]) -> PreviewResult:
         """What it would change, by dry run as the runner. Changes nothing."""
         ...
 
+    @abstractmethod
     async def run(self, request: Request[P], operation: Operation) -> Done:
         """Makes the effect and returns as soon as it is known to be made; `verify` waits for its purpose.
 
@@ -276,10 +280,12 @@ class Executor(Protocol[P]):
         """
         ...
 
+    @abstractmethod
     async def observe(self, request: Request[P], operation: Operation) -> Done | None:
         """After a crash: the effect of that operation, None where nothing shows that it was made. Changes nothing."""
         ...
 
+    @abstractmethod
     async def verify(self, request: Request[P], operation: Operation) -> Verified:
         """Whether the purpose is reached. Asked again until it is or time is up. Changes nothing.
 

@@ -107,7 +107,7 @@ def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
     entry = view.type
     if entry is None:
         raise AssertionError("the gates let a proposal through whose type is gone")
-    status = _seen(view, now)
+    status = _with_undo(view, _seen(view, now))
     attempts = claim(
         status.attempts,
         owner=view.world.settings.owner,
@@ -168,6 +168,13 @@ def _seen(view: ProposalView, now: datetime) -> ProposalStatus:
     if status.digest is None or status.mode is not Mode.EXECUTE:
         return status
     return with_approval(status, asked, generation=view.proposal.metadata.generation, now=now)
+
+
+def _with_undo(view: ProposalView, status: ProposalStatus) -> ProposalStatus:
+    """What puts things back, by the last look before the first claim: approvals may be of an earlier one."""
+    if view.claimed or view.findings is None or view.findings.preview is None:
+        return status
+    return status.model_copy(update={"undo": view.findings.preview.undo})
 
 
 def _renewed(view: ProposalView, renew: Renew, now: datetime) -> ProposalStatus:

@@ -23,19 +23,18 @@ def proposal_request(view: ProposalView, entry: TypeEntry) -> Json:
 def workflow_request(view: WorkflowView) -> Json:
     """The document of a workflow; types that are not there are left out. Raises ValueError as above."""
     spec, types = view.workflow.spec, view.world.catalogue.types
-    actions = {step.action for step in spec.steps}
     return request_document(
         kind=view.workflow.kind,
         namespace=view.workflow.metadata.namespace or "",
         spec=view.raw_spec,
-        types={action: types[action].raw_spec for action in actions if action in types},
-        runner={step.name: view.runner_of(step) for step in spec.steps},
+        types={action: types[action].raw_spec for action in spec.actions if action in types},
+        runner={step.name: view.runner_of(step.action) for step in spec.all_steps},
         timings={
             step.name: (
                 timeout_seconds(step.timeout_seconds, types.get(step.action), view.world.settings),
                 retry_config(types.get(step.action), *(r.wire() for r in (spec.retry, step.retry) if r)),
             )
-            for step in spec.steps
+            for step in spec.all_steps
         },
     )
 

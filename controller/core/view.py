@@ -10,7 +10,7 @@ from controller.api.approval import ActionApproval
 from controller.api.common import RetryConfig
 from controller.api.names import Reason
 from controller.api.proposal import ActionProposal, Attempt
-from controller.api.workflow import ActionWorkflow, Step
+from controller.api.workflow import ActionWorkflow
 from controller.core import deadlines
 from controller.core.actors import who_asked
 from controller.core.approvals import ApprovalRule, asked_by, together
@@ -223,18 +223,21 @@ class WorkflowView:
     def asked(self) -> ApprovalRule:
         """What policies ask for now, for all its steps together."""
         spec, always = self.workflow.spec, self.world.settings.approval_mode
-        actions = {step.action: step for step in spec.steps}
-        rules = (self.policy_of(step).approvals for step in actions.values())
         requester = who_asked(spec.requested_by, self.workflow.metadata, self.world.enforcement)
-        return together([asked_by(rule, requester, always=always) for rule in rules])
+        return together([asked_by(policy.approvals, requester, always=always) for policy in self.policies])
 
-    def policy_of(self, step: Step) -> EffectivePolicy:
+    @property
+    def policies(self) -> tuple[EffectivePolicy, ...]:
+        """The merged policy of each action that it may run."""
+        return tuple(map(self.policy_of, self.workflow.spec.actions))
+
+    def policy_of(self, action: str) -> EffectivePolicy:
         requester = self.world.requester(self.workflow.spec, self.workflow.metadata.creation_timestamp)
-        return self.world.policy_for(self.workflow.metadata.namespace or "", step.action, requester)
+        return self.world.policy_for(self.workflow.metadata.namespace or "", action, requester)
 
-    def runner_of(self, step: Step) -> str | None:
-        """The ServiceAccount that the step's action would act as."""
-        return self.workflow.spec.service_account_name or self.policy_of(step).runner
+    def runner_of(self, action: str) -> str | None:
+        """The ServiceAccount that an action of it would act as."""
+        return self.workflow.spec.service_account_name or self.policy_of(action).runner
 
 
 @dataclass(frozen=True)

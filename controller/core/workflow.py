@@ -1,25 +1,23 @@
 """The decision about one workflow: before its first step, between steps, at its end."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from controller.api.names import Mode, Outcome, Phase, Reason, StepOutcome, Transition
-from controller.api.workflow import OnFailure, Order, Step, StepStatus, WorkflowStatus
+from controller.api.workflow import StepStatus, WorkflowStatus
 from controller.core.actors import canceller, requester
 from controller.core.approval_state import void, with_approval
-from controller.core.decision import Decision, Gather, NewStep
+from controller.core.decision import Decision
 from controller.core.digest import digest, sha256
-from controller.core.graph import predecessors
 from controller.core.lifecycle import Moment, blocked, effective_mode, ended, in_order, proposed, refused, waiting
+from controller.core.progress import progress, unread
 from controller.core.request import workflow_request
 from controller.core.shown import all_changes, preview_status
 from controller.core.status import Standing, note
-from controller.core.steps import by_name, is_ours, mirrored, new_step, proposal_name, started, succeeded
+from controller.core.steps import by_name, started, succeeded
 from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone, Renew
 from controller.core.view import WorkflowView
 from controller.core.workflow_gates import (
-    STEP_GATES,
     approval_of,
     combined_preview,
     first_refusal,
@@ -58,107 +56,23 @@ def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
             return Decision(_wait(view, blocked(block), now), wake_at=wake_at)
 
 
-@dataclass(frozen=True)
-class _Plan:
-    """The steps after one look: how each stands, what to create, why nothing more starts."""
-
-    steps: tuple[StepStatus, ...]
-    create: tuple[NewStep, ...] = ()
-    block: Block | None = None
-
-
 def _go_on(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
-    spec, old = view.workflow.spec, view.workflow.status
-    steps = old.steps or tuple(StepStatus(name=step.name) for step in spec.steps)
-    if any(started(step) and step.outcome is None and step.proposal not in view.children for step in steps):
-        return Decision(gather=Gather.CHILDREN)
-    steps = tuple(
-        mirrored(step, view.children[step.proposal]) if step.proposal and step.outcome is None else step
-        for step in steps
-    )
-    steps = _skip(view, steps, now)
-    plan = _start_ready(view, steps, now)
-    if plan.create:
-        return Decision(create=plan.create)
-    status = _told(view, _seen(view, now), plan.steps, now)
-    if all(step.outcome for step in plan.steps):
+    if missing := unread(view):
+        return Decision(read=missing)
+    look = progress(view, now)
+    if look.create:
+        return Decision(create=look.create)
+    status = _told(view, _seen(view, now), look.steps, now)
+    if look.over:
         return Decision(_end(view, status, now))
-    running = [step for step in plan.steps if started(step) and step.outcome is None]
     end = view.end
     until = end if now < end else None  # past it, the steps that still run end by themselves
-    if sum(1 for step in plan.steps if step.outcome) > sum(1 for step in steps if step.outcome):
-        until = now  # one ended where it was to start: what follows from that is due at once
-    if plan.block:
-        until = min(filter(None, (until, plan.block.until, plan.block.again_at)), default=None)
-    standing = blocked(plan.block) if plan.block and not running else _progress(plan.steps, running)
-    return Decision(waiting(old, status, standing, _moment(view, now)), wake_at=until)
-
-
-def _skip(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> tuple[StepStatus, ...]:
-    """Marks what will never start: all once nothing new may, else what depends on a step that did not succeed."""
-    reason = _why_nothing_new(view, steps, now)
-    if reason:
-        return tuple(_skipped(step, reason) if _idle(step) else step for step in steps)
-    if view.workflow.spec.order is Order.SEQUENCE:
-        return steps
-    before = predecessors(view.workflow.spec)
-    current = dict(by_name(steps))
-    changed = True
-    while changed:
-        changed = False
-        for name, step in current.items():
-            failed = [b for b in before[name] if current[b].outcome and not succeeded(current[b])]
-            if _idle(step) and failed:
-                current[name] = _skipped(step, f"step {failed[0]} did not succeed")
-                changed = True
-    return tuple(current.values())
-
-
-def _why_nothing_new(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> str | None:
-    if view.workflow.spec.cancelled:
-        return "the workflow was cancelled"
-    if vote := approval_of(view, now).rejection:
-        return f"the workflow was rejected by {vote.username}"
-    if now >= view.end:
-        return "the workflow's activeDeadlineSeconds is over"
-    failed = [step.name for step in steps if step.outcome and not succeeded(step)]
-    if failed and view.workflow.spec.on_failure is OnFailure.STOP:
-        return f"step {failed[0]} did not succeed"
-    return None
-
-
-def _start_ready(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> _Plan:
-    """Records the proposals of ready steps; those that do not exist yet are to be created first."""
-    before = predecessors(view.workflow.spec)
-    current = by_name(steps)
-    ready = [name for name, step in current.items() if _idle(step) and all(current[b].outcome for b in before[name])]
-    running = sum(1 for step in steps if started(step) and step.outcome is None)
-    room = max(0, view.workflow.spec.max_parallel - running)
-    block = next((block for gate in STEP_GATES if (block := gate(view, now))), None)
-    if block or not ready:
-        return _Plan(steps, block=block if ready else None)
-    chosen = set(ready[:room])
-    specs = {step.name: step for step in view.workflow.spec.steps}
-    create = tuple(
-        new_step(view.workflow, specs[name])
-        for name in ready[:room]
-        if proposal_name(view.workflow, name) not in view.children
-    )
-    if create:
-        return _Plan(steps, create)
-    return _Plan(tuple(_recorded(view, specs[s.name], s) if s.name in chosen else s for s in steps))
-
-
-def _recorded(view: WorkflowView, step: Step, status: StepStatus) -> StepStatus:
-    """The step with its proposal; a proposal of that name which is not ours is never taken."""
-    name = proposal_name(view.workflow, step.name)
-    child = view.children[name]
-    if child.proposal is not None and is_ours(view.workflow, step, child):
-        return mirrored(status.model_copy(update={"proposal": name, "uid": child.proposal.metadata.uid}), child)
-    message = (
-        f"a proposal named {name} exists that was not made for this step; delete it and propose the workflow again"
-    )
-    return status.model_copy(update={"outcome": StepOutcome.FAILED, "message": message})
+    if look.goes_on:
+        until = now
+    if look.block:
+        until = min(filter(None, (until, look.block.until, look.block.again_at)), default=None)
+    standing = blocked(look.block) if look.block and not look.running else _standing(look.steps, look.running)
+    return Decision(waiting(view.workflow.status, status, standing, _moment(view, now)), wake_at=until)
 
 
 def _told(view: WorkflowView, status: WorkflowStatus, steps: tuple[StepStatus, ...], now: datetime) -> WorkflowStatus:
@@ -189,7 +103,7 @@ def _told(view: WorkflowView, status: WorkflowStatus, steps: tuple[StepStatus, .
     )
 
 
-def _progress(steps: Sequence[StepStatus], running: Sequence[StepStatus]) -> Standing:
+def _standing(steps: Sequence[StepStatus], running: Sequence[StepStatus]) -> Standing:
     done = sum(1 for step in steps if step.outcome)
     retrying = [step for step in running if step.next_retry_at]
     message = f"{done} of {len(steps)} steps ended; running: {_names(running)}"
@@ -253,7 +167,7 @@ def _with_preview(view: WorkflowView, status: WorkflowStatus, now: datetime) -> 
     request = sha256(workflow_request(view))
     result = combined_preview(view)
     preview = preview_status(result, now)
-    risks = [types[step.action].type.spec.risk for step in spec.steps if step.action in types]
+    risks = [types[action].type.spec.risk for action in spec.actions if action in types]
     return status.model_copy(
         update={
             "preview": preview,
@@ -267,14 +181,6 @@ def _with_preview(view: WorkflowView, status: WorkflowStatus, now: datetime) -> 
 
 def _moment(view: WorkflowView, now: datetime) -> Moment:
     return Moment(now, view.workflow.metadata.generation, view.world.settings.actor)
-
-
-def _idle(step: StepStatus) -> bool:
-    return not started(step) and step.outcome is None
-
-
-def _skipped(step: StepStatus, why: str) -> StepStatus:
-    return step.model_copy(update={"outcome": StepOutcome.SKIPPED, "message": why})
 
 
 def _names(steps: Sequence[StepStatus]) -> str:

@@ -1,6 +1,6 @@
 """The gates before a workflow's first step, in their order; those that also hold back later steps are named below."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
@@ -152,7 +152,7 @@ def too_early(view: WorkflowView, now: datetime) -> Verdict | None:
 
 def leave_lost(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse to start what was found in order once, but whose types or leave are gone since."""
-    if block := faults_block([fault for step in view.workflow.spec.steps for fault in step_faults(view, step)]):
+    if block := faults_block([fault for step in view.workflow.spec.all_steps for fault in step_faults(view, step)]):
         return block
     policy = without_leave(view)
     return Block(Reason.OBSERVE_ONLY, "mode", no_leave(policy), policy.mode_from) if policy else None
@@ -168,35 +168,35 @@ def suspended(view: WorkflowView, now: datetime) -> Block | None:
 
 def halted(view: WorkflowView, now: datetime) -> Block | None:
     """Refuse to start steps while a policy that matches any of them has its kill switch on."""
-    return next((block for policy in policies(view) if (block := halt_block(policy))), None)
+    return next((block for policy in view.policies if (block := halt_block(policy))), None)
 
 
 def policy_unsupported(view: WorkflowView, now: datetime) -> Block | None:
     """Refuse to start steps where a policy that matches any of them asks for what is not carried out."""
-    return next((block for policy in policies(view) if (block := policy_block(policy))), None)
+    return next((block for policy in view.policies if (block := policy_block(policy))), None)
 
 
 def protected(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse to start steps that will not be let at their target; its labels are looked at right before the start."""
     namespace = view.workflow.metadata.namespace or ""
-    if view.findings is None and any(stated.rule.labels for policy in policies(view) for stated in policy.protect):
+    if view.findings is None and any(stated.rule.labels for policy in view.policies for stated in policy.protect):
         return Fetch(Gather.PREVIEW)
-    for step in view.workflow.spec.steps:
+    for step in view.workflow.spec.all_steps:
         found = (view.findings or {}).get(step.name)
         target = found.preview.target if found and found.preview else None
-        if block := protected_block(view.policy_of(step), namespace, target, now):
+        if block := protected_block(view.policy_of(step.action), namespace, target, now):
             return replace(block, message=f"{step_path(step.name)}: {block.message}")
     return None
 
 
 def outside_window(view: WorkflowView, now: datetime) -> Block | None:
     """Refuse to start what would come to a halt half way: each step needs an open window of its policies."""
-    return window_block(policies(view), now)
+    return window_block(view.policies, now)
 
 
 def frozen(view: WorkflowView, now: datetime) -> Block | None:
     """Refuse to start while a policy that matches any of its steps freezes actions."""
-    return freeze_block(policies(view), now)
+    return freeze_block(view.policies, now)
 
 
 def outdated(view: WorkflowView, now: datetime) -> Verdict | None:
@@ -253,19 +253,13 @@ def combined_preview(view: WorkflowView) -> PreviewResult:
             warnings += [f"{name}: {warning}" for warning in found.preview.warnings]
         if found.fault:
             warnings.append(f"{name}: no preview as things are now: {found.fault.message}")
-    count = len(view.workflow.spec.steps)
+    count = len(view.workflow.spec.all_steps)
     return PreviewResult(f"{count} steps, {len(changes)} changes", tuple(changes), tuple(warnings))
-
-
-def policies(view: WorkflowView) -> Iterator[EffectivePolicy]:
-    """The merged policy of each action that the workflow uses."""
-    actions = {step.action: step for step in view.workflow.spec.steps}
-    return (view.policy_of(step) for step in actions.values())
 
 
 def without_leave(view: WorkflowView) -> EffectivePolicy | None:
     """The policy of the first action that may not run."""
-    return next((policy for policy in policies(view) if policy.mode is not Mode.EXECUTE), None)
+    return next((policy for policy in view.policies if policy.mode is not Mode.EXECUTE), None)
 
 
 def validated(view: WorkflowView) -> bool:

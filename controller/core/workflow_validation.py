@@ -41,8 +41,8 @@ def step_faults(view: WorkflowView, step: Step) -> Iterator[Fault]:
     except ValueError as error:
         yield Fault(Reason.INVALID_SPEC, f"{path}.retry: {error}")
     traits = view.world.catalogue.built_ins.traits(executor_name(entry), step.parameters)
-    policy = view.policy_of(step)
-    if traits.needs_runner and view.runner_of(step) is None:
+    policy = view.policy_of(step.action)
+    if traits.needs_runner and view.runner_of(step.action) is None:
         message = policy.conflict or (
             "touches the API server and needs a ServiceAccount to act as; name one in spec.serviceAccountName "
             "or in an ActionPolicy"

@@ -15,7 +15,7 @@ from controller.kube.api import Api
 from controller.kube.events import EventWriter
 from controller.kube.lease import Lease, Timing
 from controller.kube.login import Login
-from controller.kube.resources import POLICIES
+from controller.kube.resources import POLICIES, PROPOSALS, WORKFLOWS
 from controller.kube.session import Session
 from controller.runtime.access import AccessReviews
 from controller.runtime.attempts import AttemptRunner
@@ -25,6 +25,8 @@ from controller.runtime.declarations import Declarations
 from controller.runtime.declared import DeclaredReconciler
 from controller.runtime.enforcing import Enforcing
 from controller.runtime.engine import Engine, Parts
+from controller.runtime.executors import Executors
+from controller.runtime.faults import Faults
 from controller.runtime.intake import Intake
 from controller.runtime.metrics import Metrics
 from controller.runtime.outage import Outage
@@ -93,7 +95,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
             ) as lease,
         ):
             recorder = Recorder(api, events, audit, metrics)
-            reach = RealReach(api)
+            executors = Executors(registry, RealReach(api))
             starts = Starts(api, declarations, lambda raw: intake.observe(POLICIES.plural, "MODIFIED", raw), utc_now)
             usage = LiveUsage(
                 api=api,
@@ -107,7 +109,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
             views = Views(store, votes, declarations, usage)
             enforcing = Enforcing(lambda: read_enforcement(api), declarations, lambda: intake.enqueue_living())
             reviews = AccessReviews(api, enforcing)
-            previews = Previews(api, registry, reach)
+            previews = Previews(api, executors)
             attempts = AttemptRunner(
                 utc_now,
                 lambda owner: intake.attempt_ended(owner),
@@ -121,8 +123,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 recorder=recorder,
                 previews=previews,
                 attempts=attempts,
-                registry=registry,
-                reach=reach,
+                executors=executors,
                 clock=utc_now,
                 leading=lambda: lease.is_leader,
                 usage=usage,
@@ -165,14 +166,12 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 queue=queue,
                 intake=intake,
                 declarations=declarations,
-                proposals=proposals,
-                workflows=workflows,
+                reconcilers={PROPOSALS.plural: proposals, WORKFLOWS.plural: workflows},
                 declared=declared,
-                recorder=recorder,
+                faults=Faults(recorder, utc_now, options.settings),
                 outage=outage,
                 metrics=metrics,
                 clock=utc_now,
-                settings=options.settings,
             )
             engine = Engine(
                 Parts(

@@ -8,21 +8,12 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from controller.api.proposal import Attempt
 from controller.core.attempt_report import Effect, Report, Stop
-from controller.core.ports import Cluster, Egress, Http, Journal
 from controller.runtime.attempt_run import Assignment, AttemptRun
 from controller.runtime.store import Key
-
-
-class Reach(Protocol):
-    """How an executor reaches the world: the API server as the runner, and hosts outside."""
-
-    def cluster(self, namespace: str, runner: str | None, journal: Journal) -> Cluster: ...
-
-    def http(self, egress: Egress, journal: Journal) -> Http: ...
 
 
 class Owner(NamedTuple):

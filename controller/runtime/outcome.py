@@ -1,9 +1,11 @@
-"""What handling one key came to."""
+"""What handling one key came to, and who handles it."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from controller.core.ports import Json
+from controller.runtime.store import Key
 
 
 @dataclass(frozen=True)
@@ -13,3 +15,11 @@ class Handled:
     stored: Json | None
     wake_at: datetime | None = None
     again: bool = False
+
+
+class Reconciler(Protocol):
+    """Works on the objects of one kind, one at a time."""
+
+    async def reconcile(self, key: Key, raw: Json) -> Handled:
+        """Decides about the object and carries it out. Raises the errors of our own writes."""
+        ...

@@ -4,18 +4,17 @@ import asyncio
 import time
 from collections.abc import Callable
 
-from controller.actions.registry import Registry
+from controller.api.common import ObjectMeta
 from controller.api.names import Reason
 from controller.api.workflow import Step
 from controller.core.errors import NotFound, PermanentFailure, RightMissing, TransientFailure
 from controller.core.policy import EffectivePolicy
-from controller.core.ports import Journal, Json, Request
-from controller.core.validation import executor_name
+from controller.core.ports import Json
 from controller.core.view import Fault, Findings, ProposalView, WorkflowView
 from controller.core.world import TypeEntry
 from controller.kube.api import Api
 from controller.kube.resources import SERVICE_ACCOUNTS
-from controller.runtime.attempts import Reach
+from controller.runtime.executors import Executors
 
 PREVIEW_SECONDS = 15.0
 STEPS_AT_ONCE = 8
@@ -26,25 +25,19 @@ RUNNER_SECONDS = 5.0
 class Previews:
     """Asks executors for previews."""
 
-    def __init__(
-        self, api: Api, registry: Registry, reach: Reach, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, api: Api, executors: Executors, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._api = api
+        self._executors = executors
         self._monotonic = monotonic
         self._runners: dict[tuple[str, str], float] = {}
         """When each runner was last seen to exist."""
-        self._registry = registry
-        self._reach = reach
 
     async def of_proposal(self, view: ProposalView) -> Findings:
-        metadata, spec = view.proposal.metadata, view.proposal.spec
-        return await self._find(
-            view.type, spec.parameters, metadata.namespace or "", metadata.name, metadata.uid, view.runner, view.policy
-        )
+        parameters, about = view.proposal.spec.parameters, view.proposal.metadata
+        return await self._find(view.type, parameters, about, view.runner, view.policy)
 
     async def of_workflow(self, view: WorkflowView) -> dict[str, Findings]:
         """By step name, each as things are now."""
-        metadata = view.workflow.metadata
         side_by_side = asyncio.Semaphore(STEPS_AT_ONCE)
 
         async def found(step: Step) -> Findings:
@@ -52,14 +45,12 @@ class Previews:
                 return await self._find(
                     view.world.catalogue.types.get(step.action),
                     step.parameters,
-                    metadata.namespace or "",
-                    metadata.name,
-                    metadata.uid,
-                    view.runner_of(step),
-                    view.policy_of(step),
+                    view.workflow.metadata,
+                    view.runner_of(step.action),
+                    view.policy_of(step.action),
                 )
 
-        steps = view.workflow.spec.steps
+        steps = view.workflow.spec.all_steps
         all_found = await asyncio.gather(*(found(step) for step in steps))
         return {step.name: one for step, one in zip(steps, all_found, strict=True)}
 
@@ -67,31 +58,18 @@ class Previews:
         self,
         entry: TypeEntry | None,
         parameters: Json,
-        namespace: str,
-        name: str,
-        uid: str,
+        about: ObjectMeta,
         runner: str | None,
         policy: EffectivePolicy,
     ) -> Findings:
         if entry is None:
             return Findings()
-        executor = self._registry[executor_name(entry)]
-        journal = Journal()
         try:
-            parsed = executor.parse(parameters)
-            request = Request(
-                parameters=parsed,
-                namespace=namespace,
-                proposal=name,
-                proposal_uid=uid,
-                runner=runner,
-                cluster=self._reach.cluster(namespace, runner, journal),
-                http=self._reach.http(policy.egress, journal),
-            )
+            ready = self._executors.ready(entry, parameters, about=about, runner=runner, policy=policy)
             async with asyncio.timeout(PREVIEW_SECONDS):
-                if executor.acts_as_runner(parsed) and runner:
-                    await self._demand_runner(namespace, runner)
-                return Findings(preview=await executor.preview(request))
+                if ready.acts_as_runner and runner:
+                    await self._demand_runner(about.namespace or "", runner)
+                return Findings(preview=await ready.executor.preview(ready.request))
         except TimeoutError:
             return Findings(unavailable=f"no answer within {PREVIEW_SECONDS:g} s")
         except _RunnerMissingError as error:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from controller.actions.registry import Registry
 from controller.api.common import HistoryEntry
 from controller.api.names import Transition
 from controller.api.proposal import ActionProposal, Attempt, ProposalStatus
@@ -13,16 +12,16 @@ from controller.core.errors import PermanentFailure
 from controller.core.lifecycle import UNKNOWN_ACTOR
 from controller.core.limits import Line
 from controller.core.operation import operation_time
-from controller.core.ports import Journal, Json, Operation, Request, Target
+from controller.core.ports import Json, Operation, Target
 from controller.core.proposal import claim_refused, decide, recheck
-from controller.core.validation import executor_name
 from controller.core.view import Access, Chance, Findings, ProposalView
 from controller.kube.api import Api
 from controller.kube.resources import APPROVALS, PROPOSALS
 from controller.runtime.access import AccessReviews
 from controller.runtime.attempt_run import Assignment
-from controller.runtime.attempts import AttemptRunner, Owner, Reach
+from controller.runtime.attempts import AttemptRunner, Owner
 from controller.runtime.clock import Clock
+from controller.runtime.executors import Executors
 from controller.runtime.outcome import Handled
 from controller.runtime.previews import Previews
 from controller.runtime.recorder import Recorder
@@ -47,8 +46,7 @@ class ProposalReconciler:
         recorder: Recorder,
         previews: Previews,
         attempts: AttemptRunner,
-        registry: Registry,
-        reach: Reach,
+        executors: Executors,
         clock: Clock,
         chance: Callable[[], Chance],
         leading: Callable[[], bool],
@@ -61,8 +59,7 @@ class ProposalReconciler:
         self._recorder = recorder
         self._previews = previews
         self._attempts = attempts
-        self._registry = registry
-        self._reach = reach
+        self._executors = executors
         self._clock = clock
         self._chance = chance
         self._leading = leading
@@ -244,26 +241,21 @@ class ProposalReconciler:
     def _assignment(self, view: ProposalView, act: Act) -> Assignment:
         if view.type is None:
             raise RuntimeError("an attempt is to start whose action type is gone")
-        metadata = view.proposal.metadata
-        executor = self._registry[executor_name(view.type)]
-        journal = Journal()
         attempt: Attempt = act.attempt
-        namespace = metadata.namespace or ""
+        ready = self._executors.ready(
+            view.type,
+            view.proposal.spec.parameters,
+            about=view.proposal.metadata,
+            runner=view.runner,
+            policy=view.policy,
+        )
         return Assignment(
             work=act.work,
             attempt=attempt,
             operation=Operation(attempt.operation, operation_time(attempt.operation), attempt.deadline),
-            executor=executor,
-            request=Request(
-                parameters=executor.parse(view.proposal.spec.parameters),
-                namespace=namespace,
-                proposal=metadata.name,
-                proposal_uid=metadata.uid,
-                runner=view.runner,
-                cluster=self._reach.cluster(namespace, view.runner, journal),
-                http=self._reach.http(view.policy.egress, journal),
-            ),
-            journal=journal,
+            executor=ready.executor,
+            request=ready.request,
+            journal=ready.journal,
         )
 
 

@@ -2,32 +2,23 @@
 
 import logging
 import random
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from pydantic import ValidationError
-
-from controller.api.common import LifecycleStatus
-from controller.api.proposal import ActionProposal, ProposalStatus
-from controller.api.workflow import ActionWorkflow, WorkflowStatus
 from controller.core.errors import ActionError, Conflict, NotFound, Repeatable
-from controller.core.lifecycle import Moment
-from controller.core.poison import mishandled, unreadable, unreadable_status
 from controller.core.ports import Json
-from controller.core.settings import Settings
 from controller.kube.api import Api
-from controller.kube.resources import DECLARED, LIVING, NAMESPACES, PROPOSALS
+from controller.kube.resources import DECLARED, LIVING, NAMESPACES
 from controller.runtime.clock import Clock
 from controller.runtime.declarations import Declarations
 from controller.runtime.declared import DeclaredReconciler
+from controller.runtime.faults import Faults
 from controller.runtime.intake import Intake
 from controller.runtime.metrics import Metrics
 from controller.runtime.outage import Outage
-from controller.runtime.outcome import Handled
-from controller.runtime.proposals import ProposalReconciler
+from controller.runtime.outcome import Handled, Reconciler
 from controller.runtime.queue import DelayQueue
-from controller.runtime.recorder import Recorder
 from controller.runtime.store import Key, Store
-from controller.runtime.workflows import WorkflowReconciler
 
 logger = logging.getLogger(__name__)
 
@@ -49,28 +40,25 @@ class Worker:
         queue: DelayQueue[Key],
         intake: Intake,
         declarations: Declarations,
-        proposals: ProposalReconciler,
-        workflows: WorkflowReconciler,
+        reconcilers: Mapping[str, Reconciler],
         declared: DeclaredReconciler,
-        recorder: Recorder,
+        faults: Faults,
         outage: Outage,
         metrics: Metrics,
         clock: Clock,
-        settings: Settings,
     ) -> None:
+        """`reconcilers`: of the kinds that are worked on, by plural."""
         self._api = api
         self._store = store
         self._queue = queue
         self._intake = intake
         self._declarations = declarations
-        self._proposals = proposals
-        self._workflows = workflows
+        self._reconcilers = reconcilers
         self._declared = declared
-        self._recorder = recorder
+        self._faults = faults
         self._outage = outage
         self._metrics = metrics
         self._clock = clock
-        self._settings = settings
         self._failures: dict[Key, int] = {}
 
     async def handle(self, key: Key) -> None:
@@ -117,8 +105,7 @@ class Worker:
             return
         if not self._declarations.knows_namespace(key.namespace):
             self._intake.observe(NAMESPACES.plural, "ADDED", await self._api.get(NAMESPACES, key.namespace))
-        reconciler = self._proposals if key.plural == PROPOSALS.plural else self._workflows
-        handled = await reconciler.reconcile(key, raw)
+        handled = await self._reconcilers[key.plural].reconcile(key, raw)
         self._queue.wake(key, self._not_at_once(handled, raw))
         if handled.stored is not None and handled.stored is not raw:
             self._intake.written(key, handled.stored)
@@ -148,25 +135,11 @@ class Worker:
         if raw is None:
             return
         try:
-            stored = await self._write_fault(key, raw, error)
+            stored = await self._faults.show(key.plural, raw, error)
         except Exception as second:  # noqa: BLE001  showing a fault must not become one
             logger.warning("%s: the fault could not be written to its status: %s", key, second)
         else:
             self._intake.written(key, stored)
-
-    async def _write_fault(self, key: Key, raw: Json, error: Exception) -> Json:
-        resource = _RESOURCES[key.plural]
-        now, generation = self._clock(), raw["metadata"].get("generation", 0)
-        kind = ActionProposal if key.plural == PROPOSALS.plural else ActionWorkflow
-        try:
-            old = kind.model_validate(raw).status
-        except ValidationError as unread:
-            if message := unreadable_status(unread):
-                return await self._recorder.write_message(resource, raw, message)
-            empty: LifecycleStatus = ProposalStatus() if kind is ActionProposal else WorkflowStatus()
-            status = unreadable(empty, unread, Moment(now, generation, self._settings.actor))
-            return await self._recorder.write(resource, raw, empty, status)
-        return await self._recorder.write(resource, raw, old, mishandled(old, error, generation=generation, now=now))
 
     def _again_later(self, key: Key, error: Exception) -> None:
         """Backoff with jitter, for as long as it takes."""

@@ -80,23 +80,13 @@ class WorkflowReconciler:
                 findings = await self._previews.of_workflow(view)
             elif decision.gather is Gather.ACCESS:
                 access = await self._reviews.of_workflow(view)
-            elif decision.gather is Gather.CHILDREN:
-                read |= await self._children(view)
+            elif decision.read:
+                read |= {name: await self._read(key.namespace, name) for name in decision.read}
             elif decision.create:
                 read |= {step.name: await self._create(key.namespace, step) for step in decision.create}
             else:
                 return view, decision
         raise RuntimeError(f"the decision about {key} asks for the same again and again")
-
-    async def _children(self, view: WorkflowView) -> dict[str, Child]:
-        """The recorded proposals that are not live any more, read from the API server."""
-        namespace = view.workflow.metadata.namespace or ""
-        missing = [
-            step.proposal
-            for step in view.workflow.status.steps
-            if step.proposal and step.outcome is None and step.proposal not in view.children
-        ]
-        return {name: await self._read(namespace, name) for name in missing}
 
     async def _create(self, namespace: str, step: NewStep) -> Child:
         """Creates the step's proposal, or finds the one that has its name."""

@@ -25,7 +25,7 @@ from unit.core.making import (
 
 from controller.api.approval import ActionApproval
 from controller.api.base import rfc3339
-from controller.api.common import ApprovalProgress
+from controller.api.common import ApprovalProgress, Undo
 from controller.api.names import AttemptResult, Outcome, Phase, Reason, Transition
 from controller.api.proposal import ProposalStatus
 from controller.core.approval_view import approval_of
@@ -35,7 +35,7 @@ from controller.core.enforcement import Enforcement
 from controller.core.ports import Json
 from controller.core.proposal import decide, recheck
 from controller.core.settings import Settings
-from controller.core.view import Access, ProposalView
+from controller.core.view import Access, Findings, ProposalView
 
 ALICE: Json = {"requestedBy": {"username": "alice", "groups": ["dev"]}}
 AGENT: Json = {"requestedBy": {"username": "system:serviceaccount:shop:agent"}}
@@ -328,6 +328,18 @@ def test_policy_may_let_a_drifted_target_go_on() -> None:
     assert decision.act is not None
     assert decision.status is not None
     assert decision.status.digest == seen.proposal.status.digest
+
+
+def test_the_claim_pins_what_puts_back_the_values_of_now_not_those_that_were_shown() -> None:
+    seen = voted(waiting(asks(1, onDrift="Proceed")), vote("bob"))
+    undo = Undo(action="scale-workload", parameters={"kind": "Deployment", "name": "checkout", "replicas": 4})
+    found = drifted(4).preview
+    assert found is not None
+    now = Findings(preview=replace(found, undo=undo))
+    status = decide(replace(seen, findings=now, access=Access()), NOW, CHANCE).status
+    assert status is not None
+    assert status.attempts
+    assert status.undo == undo
 
 
 def claim(seen: ProposalView) -> ProposalView:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from unit.core.making import (
+    DIGEST,
     EXECUTE,
     NOW,
     PROVEN,
@@ -33,6 +34,7 @@ from controller.core.ports import Json
 from controller.core.proposal import stop_running
 from controller.core.view import Access, WorkflowView
 from controller.core.workflow import decide
+from controller.core.workflow_gates import approval_of as workflow_approval_of
 
 ALICE: Json = {"requestedBy": {"username": "alice"}}
 ASKS: Json = {**EXECUTE, "approval": {"required": 1}}
@@ -79,6 +81,19 @@ def test_it_waits_and_starts_when_approved() -> None:
 @pytest.mark.parametrize("actions", [["log-message"], ["wait"]])
 def test_a_vote_must_cover_every_action_of_every_step(actions: Sequence[str]) -> None:
     assert not decided(voted(waiting(), vote("bob", subject=ABOUT, actions=actions))).create
+
+
+def test_a_vote_must_cover_what_runs_at_the_end_and_what_takes_back() -> None:
+    undone = {"name": "one", "undo": {"action": "cordon-node", "parameters": {"node": "node-3"}}}
+    last = {"name": "last", "action": "wait", "parameters": {"seconds": 1}}
+    seen = workflow_view({**ALICE, "finally": [last]}, {"digest": DIGEST}, steps=(undone,), enforcement=PROVEN)
+    short, whole = (
+        vote("bob", subject=ABOUT, actions=["log-message"]),
+        vote("carol", subject=ABOUT, actions=["log-message", "wait", "cordon-node"]),
+    )
+    tally = workflow_approval_of(replace(seen, votes=[short, whole]), NOW).tally
+    assert tally.ignored == {"bob-approve": "it does not cover cordon-node, wait"}
+    assert [counted.username for counted in tally.approvals] == ["carol"]
 
 
 def test_the_strictest_policy_of_all_its_actions_counts() -> None:

@@ -61,12 +61,8 @@ class Life:
             decision = decide(self.view(read | live, findings), self.now)
             if decision.gather is Gather.PREVIEW:
                 findings = "all seen"
-            elif decision.gather is Gather.CHILDREN:
-                read |= {
-                    step.proposal: self._read(step.proposal)
-                    for step in self.status.steps
-                    if step.proposal and step.outcome is None and step.proposal not in live
-                }
+            elif decision.read:
+                read |= {name: self._read(name) for name in decision.read}
             elif decision.create:
                 for step in decision.create:
                     if step.name not in self.stored:

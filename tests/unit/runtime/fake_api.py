@@ -27,11 +27,13 @@ from controller.kube.api import Api, Listed
 from controller.kube.events import EventWriter
 from controller.kube.resources import APPROVALS, NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
 from controller.runtime.access import AccessReviews
-from controller.runtime.attempts import AttemptRunner, Reach
+from controller.runtime.attempts import AttemptRunner
 from controller.runtime.audit import AuditLog
 from controller.runtime.declarations import Declarations
 from controller.runtime.declared import DeclaredReconciler
 from controller.runtime.enforcing import Enforcing
+from controller.runtime.executors import Executors, Reach
+from controller.runtime.faults import Faults
 from controller.runtime.intake import Intake
 from controller.runtime.metrics import Metrics
 from controller.runtime.outage import Outage
@@ -217,17 +219,18 @@ class Operator:
             lambda owner: self.intake.attempt_ended(owner),
             lambda owner, attempt: self.usage.effect_made(owner.uid, attempt),
         )
-        recorder = Recorder(api, events, AuditLog(self.audit), self.metrics)
-        reach, views = reach or RealReach(api), Views(self.store, self.votes, self.declarations, self.usage)
-        previews = Previews(api, registry, reach)
+        self.recorder = recorder = Recorder(api, events, AuditLog(self.audit), self.metrics)
+        views = Views(self.store, self.votes, self.declarations, self.usage)
+        executors = Executors(registry, reach or RealReach(api))
+        previews = Previews(api, executors)
         self.enforcement = UNPROVEN
         self.declarations.enforcement = self.enforcement
         enforcing = Enforcing(self._look, self.declarations, lambda: self.intake.enqueue_living())
         self.refresh = enforcing.refresh
         reviews = AccessReviews(api, enforcing)
-        proposals = ProposalReconciler(
+        self.proposals = proposals = ProposalReconciler(
             api=api, votes=self.votes, reviews=reviews, views=views,
-            recorder=recorder, previews=previews, attempts=self.attempts, registry=registry, reach=reach,
+            recorder=recorder, previews=previews, attempts=self.attempts, executors=executors,
             clock=clock, chance=self._chance, leading=lambda: self.leads, usage=self.usage,
         )  # fmt: skip
         workflows = WorkflowReconciler(
@@ -247,9 +250,9 @@ class Operator:
         self.outage = Outage(lambda: self.api.list(POLICIES), self.metrics)
         self.worker = Worker(
             api=api, store=self.store, queue=self.queue, intake=self.intake, declarations=self.declarations,
-            proposals=proposals, workflows=workflows,
-            declared=declared, recorder=recorder, outage=self.outage, metrics=self.metrics, clock=clock,
-            settings=owned,
+            reconcilers={PROPOSALS.plural: proposals, WORKFLOWS.plural: workflows},
+            declared=declared, faults=Faults(recorder, clock, owned), outage=self.outage, metrics=self.metrics,
+            clock=clock,
         )  # fmt: skip
         if stored:
             self.take_over()

@@ -200,15 +200,14 @@ def test_a_proposal_that_waits_for_its_finalizers_keeps_no_worker_busy(started: 
 
 def broken(operator: Operator, key: Key, monkeypatch: pytest.MonkeyPatch) -> None:
     """The operator itself fails on that object."""
-    proposals = operator.worker._proposals
-    original = proposals.reconcile
+    original = operator.proposals.reconcile
 
     async def reconcile(asked: Key, raw: Json) -> Any:
         if asked == key:
             raise ZeroDivisionError("token=hunter2")
         return await original(asked, raw)
 
-    monkeypatch.setattr(proposals, "reconcile", reconcile)
+    monkeypatch.setattr(operator.proposals, "reconcile", reconcile)
 
 
 def test_an_object_the_operator_fails_on_says_so_and_the_others_go_on(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -245,7 +244,7 @@ def test_a_worker_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
         async def broken_too(*_: Any) -> Any:
             raise KeyError("and so does telling it")
 
-        monkeypatch.setattr(operator.worker._recorder, "write", broken_too)
+        monkeypatch.setattr(operator.recorder, "write", broken_too)
         await operator.settle()
 
     played(play)
