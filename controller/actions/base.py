@@ -42,6 +42,8 @@ class Action(Executor[P]):
     needs_runner: ClassVar[bool] = True
     fixed: ClassVar[frozenset[str]] = FIXED
     timeout_seconds: ClassVar[int] = 300
+    inverses: ClassVar[frozenset[str]] = frozenset()
+    """Names of the types that its own undo may use."""
     parameters: type[P]
 
     def parse(self, parameters: Mapping[str, Any]) -> P:

@@ -25,7 +25,6 @@ class _SetUnschedulable(Action[NodeParameters]):
     """One boolean: setting it again changes nothing."""
 
     unschedulable: ClassVar[bool]
-    opposite: ClassVar[str]
     verb: ClassVar[str]
     parameters = NodeParameters
 
@@ -39,7 +38,7 @@ class _SetUnschedulable(Action[NodeParameters]):
         return PreviewResult(
             summary=f"{self.verb} {target}.",
             changes=(Change(target=str(target), path=PATH, before=before, after=after),),
-            undo=Undo(action=self.opposite, parameters={"node": target.name}),
+            undo=Undo(action=min(self.inverses), parameters={"node": target.name}),
             target=target,
         )
 
@@ -77,7 +76,7 @@ class CordonNode(_SetUnschedulable):
     )
     risk = Risk.MEDIUM
     unschedulable = True
-    opposite = "uncordon-node"
+    inverses = frozenset({"uncordon-node"})
     verb = "Cordon"
 
 
@@ -91,7 +90,7 @@ class UncordonNode(_SetUnschedulable):
     )
     risk = Risk.LOW
     unschedulable = False
-    opposite = "cordon-node"
+    inverses = frozenset({"cordon-node"})
     verb = "Uncordon"
 
 

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
-
 from controller.actions.base import Action
 from controller.actions.cordon_node import CordonNode, UncordonNode
 from controller.actions.http_request import HttpRequest
@@ -23,11 +21,11 @@ from controller.actions.set_resources import SetResources
 from controller.actions.suspend_cronjob import ResumeCronJob, SuspendCronJob
 from controller.actions.trigger_cronjob import TriggerCronJob
 from controller.actions.wait import Wait
-from controller.core.world import Traits
+from controller.core.world import Traits, TypeEntry
 
 
 class Registry:
-    """The executors by name. Implements `core.view.BuiltIns`."""
+    """The executors by name. Implements `core.world.Executors`."""
 
     def __init__(self, actions: tuple[Action[Any], ...]) -> None:
         self._actions = {action.name: action for action in actions}
@@ -39,19 +37,37 @@ class Registry:
         """The executor. Raises KeyError if there is none of that name."""
         return self._actions[name]
 
-    def version(self, name: str) -> int | None:
-        """Version of the executor, None if there is none of that name."""
+    def of(self, entry: TypeEntry) -> Action[Any]:
+        """The executor of a type that has no `fault`."""
+        built_in = entry.type.spec.executor.built_in
+        return self[built_in.name if built_in else ""]
+
+    def fault(self, entry: TypeEntry) -> str | None:
+        """Why nothing here runs the type."""
+        executor = entry.type.spec.executor
+        if executor.built_in is None:
+            custom = next(name for name in ("job", "http", "patch") if getattr(executor, name) is not None)
+            return f"spec.executor.{custom}: is not carried out by this version of the operator; remove it"
+        name, wanted = executor.built_in.name, executor.built_in.version
         action = self._actions.get(name)
-        return action.version if action else None
+        if action is None:
+            return f"spec.executor.builtIn.name: this operator has no executor {name}"
+        if action.version != wanted:
+            return (
+                f"spec.executor.builtIn.version: this operator has {name} in version {action.version}, not {wanted}; "
+                "apply the catalogue that came with it"
+            )
+        return None
 
-    def parse(self, name: str, parameters: Mapping[str, Any]) -> BaseModel:
-        """The executor's parameters model. Raises ParameterFaultsError with one fault a line."""
-        parsed: BaseModel = self[name].parse(parameters)
-        return parsed
+    def inverses(self, entry: TypeEntry) -> frozenset[str]:
+        """Names of the types that its own undo may use."""
+        return self.of(entry).inverses
 
-    def traits(self, name: str, parameters: Mapping[str, Any]) -> Traits:
+    def traits(self, entry: TypeEntry, parameters: Mapping[str, Any] | None) -> Traits:
         """What the executor says of an action with these parameters. Raises ParameterFaultsError."""
-        action = self[name]
+        action = self.of(entry)
+        if parameters is None:
+            return Traits(action.needs_runner, action.idempotent)
         parsed = action.parse(parameters)
         return Traits(action.acts_as_runner(parsed), action.idempotent and action.is_idempotent(parsed))
 

@@ -91,6 +91,7 @@ class ScaleWorkload(Action[ScaleWorkloadParameters]):
         undone_by="the replicas from before",
     )
     risk = Risk.MEDIUM
+    inverses = frozenset({name})
     parameters = ScaleWorkloadParameters
 
     async def preview(self, request: Request[ScaleWorkloadParameters]) -> PreviewResult:

@@ -20,7 +20,7 @@ from controller.api.base import (
     list_type,
 )
 from controller.api.common import Check, LifecycleStatus, RetrySpec
-from controller.api.names import Mode, Outcome, Risk, StepOutcome
+from controller.api.names import Mode, Reason, Risk, StepOutcome
 from controller.api.proposal import LifecycleSpec
 from controller.api.resource import (
     AGE,
@@ -63,7 +63,7 @@ class Computed(SpecModel):
     path: Annotated[str, Field(min_length=1, max_length=256)]
     """Where in the parameters: `body.pods`."""
     expression: Annotated[str, Field(min_length=1, max_length=2048)]
-    """CEL over `steps` and `workflow`."""
+    """CEL over `steps` and `workflow` (docs/spec/expressions.md)."""
 
 
 class Step(SpecModel):
@@ -82,7 +82,8 @@ class Step(SpecModel):
     retry: RetrySpec | None = None
     """Overrides the workflow's, field by field."""
     when: Annotated[str, Field(min_length=1, max_length=2048)] | None = None
-    """CEL: whether the step runs at all."""
+    """CEL: whether the step runs at all. It decides by itself: a step before this one that did not succeed holds
+    nothing back then."""
     computed: Annotated[tuple[Computed, ...], Field(max_length=32, json_schema_extra=ATOMIC)] = ()
     """Parameters that are computed when the step starts."""
     preconditions: Annotated[tuple[Check, ...], Field(max_length=16, json_schema_extra=ATOMIC)] = ()
@@ -91,6 +92,15 @@ class Step(SpecModel):
     """What must become true after it."""
     undo: UndoSpec | None = None
     """What takes it back. Default: the action's own undo."""
+
+
+class RetryOf(SpecModel):
+    """A finished workflow of the same namespace, some steps of which did not succeed."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    """Its name."""
+    uid: Annotated[str, Field(min_length=1, max_length=64)]
+    """Its uid: another of the same name is another."""
 
 
 class WorkflowSpec(LifecycleSpec):
@@ -113,6 +123,8 @@ class WorkflowSpec(LifecycleSpec):
     """Stop: start nothing new. Continue: skip what depends on the failed step. Rollback: undo the others."""
     max_parallel: Annotated[int, Field(ge=1, le=100)] = 10
     """How many steps run at the same time."""
+    retry_of: RetryOf | None = None
+    """Starts from what that workflow left: steps that succeeded there, and are the same here, are not run again."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         CANCEL_LATCH,
@@ -143,7 +155,7 @@ class WorkflowSpec(LifecycleSpec):
             immutable(name, required=False)
             for name in (
                 "parameters", "finally", "ticket", "serviceAccountName", "requestedBy", "retry", "notBefore",
-                "startingDeadlineSeconds", "ttlSecondsAfterFinished",
+                "startingDeadlineSeconds", "retryOf", "ttlSecondsAfterFinished",
             )
         ),
     )  # fmt: skip
@@ -163,12 +175,14 @@ class WorkflowSpec(LifecycleSpec):
 class StepRollback(StatusModel):
     """How the step was taken back."""
 
-    proposal: ShortText
+    proposal: ShortText | None = None
     """Name of the undo's proposal."""
-    uid: ShortText
-    """Its uid."""
-    outcome: Outcome | None = None
-    """Its outcome."""
+    uid: ShortText | None = None
+    """uid of that proposal; only a proposal recorded here may run."""
+    outcome: StepOutcome | None = None
+    """How it ended; Skipped where nothing takes the step back."""
+    message: Text | None = None
+    """In words."""
 
 
 class StepStatus(StatusModel):
@@ -182,6 +196,8 @@ class StepStatus(StatusModel):
     """uid of its proposal; only a proposal recorded here may run."""
     outcome: StepOutcome | None = None
     """How it ended."""
+    reason: Reason | None = None
+    """Why, in one word, where its proposal does not say it."""
     retry_count: int | None = None
     """Failed attempts that count."""
     next_retry_at: Timestamp | None = None
@@ -203,6 +219,8 @@ class WorkflowStatus(LifecycleStatus):
     """The highest risk of its actions."""
     mode: Mode | None = None
     """The mode in force."""
+    actions: Annotated[tuple[ActionName, ...], Field(max_length=240, json_schema_extra=SET)] = ()
+    """Every action type that may run for it, those that take steps back included: what its approvals cover."""
     progress: Annotated[str, Field(max_length=16)] | None = None
     """Ended steps of all: `2/5`."""
     steps: Annotated[tuple[StepStatus, ...], Field(max_length=120, json_schema_extra=list_type("map", "name"))] = ()

@@ -187,7 +187,10 @@ class ActionClient:
         where = namespace or self.namespace
         rules = await read_rules(self.api, where)
         wrong = list(order_faults(spec))
-        asked = [Asked(step_path(step.name), step.action, step.parameters) for step in spec.steps]
+        asked = [
+            Asked(step_path(step.name), step.action, step.parameters, frozenset(one.path for one in step.computed))
+            for step in spec.steps
+        ]
         try:
             rules.check(asked, spec.mode, spec.requester)
         except ValidationError as error:

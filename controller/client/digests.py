@@ -9,16 +9,17 @@ import pydantic
 
 from controller.api.base import unknown_fields
 from controller.api.crd import crd
+from controller.api.names import Reason
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
 from controller.client.errors import ValidationError
 from controller.client.requests import field_faults
 from controller.core.digest import digest, sha256
-from controller.core.graph import step_path
 from controller.core.ports import Json
 from controller.core.request import proposal_request, workflow_request
-from controller.core.validation import action_faults, executor_name
+from controller.core.validation import action_faults
 from controller.core.view import ProposalView, WorkflowView
+from controller.core.workflow_validation import step_faults
 from controller.core.world import World
 
 Subjects = ActionProposal | ActionWorkflow
@@ -118,14 +119,12 @@ def recompute(subject: Subjects, raw_spec: Json, world: World) -> Recomputed:
             raise ValidationError([fault.message for fault in faults])
         document = proposal_request(view, entry)
     else:
-        found = [
-            fault.message
-            for step in subject.spec.all_steps
-            for fault in action_faults(world.catalogue, step.action, step.parameters, step_path(step.name))
-        ]
+        whole = WorkflowView(subject, raw_spec, world, {})
+        faults = [fault for step in whole.definition.all for fault in step_faults(whole, step)]
+        found = [fault.message for fault in faults if fault.reason is not Reason.RUNNER_MISSING]
         if found:
             raise ValidationError(found)
-        document = workflow_request(WorkflowView(subject, raw_spec, world, {}))
+        document = workflow_request(whole)
     return Recomputed(sha256(document), document)
 
 
@@ -138,7 +137,7 @@ def policy_needed(subject: Subjects, world: World) -> bool:
     entry = world.catalogue.types.get(subject.spec.action)
     if entry is None:
         return False
-    return world.catalogue.built_ins.traits(executor_name(entry), subject.spec.parameters).needs_runner
+    return world.catalogue.executors.traits(entry, subject.spec.parameters).needs_runner
 
 
 def compare(subject: Subjects, computed: Recomputed, world: World, types_changed: Mapping[str, datetime]) -> Comparison:

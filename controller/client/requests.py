@@ -91,8 +91,7 @@ def order_faults(spec: WorkflowSpec) -> Iterator[str]:
     for step in spec.steps:
         if step.depends_on and spec.order is Order.SEQUENCE:
             yield f"spec.steps[{step.name}].dependsOn: needs order Graph; a Sequence runs one after the other"
-    for fault in graph_faults(spec):
-        yield fault.message
+    yield from graph_faults(spec.steps, spec.order)
 
 
 def _step(action: Recommendation) -> Json:

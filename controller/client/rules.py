@@ -21,6 +21,8 @@ class Asked:
     path: str
     action: str
     parameters: Json
+    computed: frozenset[str] = frozenset()
+    """Paths of parameters that are not known yet."""
 
 
 @dataclass(frozen=True)
@@ -81,4 +83,4 @@ class Rules:
         for condition in entry.status.conditions:
             if condition.type is ConditionType.READY and condition.status == "False":
                 yield f"{one.path}.action: ActionType {one.action} cannot run here: {condition.message}"
-        yield from parameter_faults(entry.spec.parameters, one.parameters, f"{one.path}.parameters")
+        yield from parameter_faults(entry.spec.parameters, one.parameters, f"{one.path}.parameters", one.computed)

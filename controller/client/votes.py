@@ -10,6 +10,7 @@ from controller.api.workflow import ActionWorkflow
 from controller.client.errors import DigestChanged, NothingToApprove, ValidationError
 from controller.client.requests import MAX_NAME, manifest
 from controller.client.standing import standing_still
+from controller.core.covered import covered_actions as of_workflow
 from controller.core.digest import canonical
 from controller.core.ports import Json
 
@@ -24,7 +25,7 @@ def covered_actions(subject: Subjects) -> tuple[str, ...]:
     """Every action type that a vote on it covers, undo and finally included, in alphabetical order."""
     if isinstance(subject, ActionProposal):
         return (subject.spec.action,)
-    return tuple(sorted(subject.spec.actions))
+    return tuple(sorted(of_workflow(subject)))
 
 
 def check_votable(subject: Subjects, decision: Vote, shown_digest: str | None = None) -> str:

@@ -19,11 +19,11 @@ SHIPPED: dict[str, dict[str, str]] = {
         "action-operator-approver": "sha256:5f469887a9adf3fe56a2960bc3dc61500796cf386241955deef3009f15a9fbf9",
         "action-operator-attempts": "sha256:97a6b2df4ce30cba7359894c40c01ab9bcbb38512780b3467bebdac92e530068",
         "action-operator-changers": "sha256:7820a87b79a0f26298a375e92944bcfa71717d19d63378ed45eb33accc47c680",
-        "action-operator-kill-switch": "sha256:55deb16e20e82ec0216bdecd4327d5c5b7de8bb6b1a752f7ab73b0728f2380fc",
+        "action-operator-kill-switch": "sha256:fe3e7dfe340d61e5bd411650f5c04652ddcd0f37ad197c8bca4369ad6df8310d",
         "action-operator-propose": "sha256:b3bf14ff25656771017f4a15a9e692b541667fe80bec1ced7b9ab9d9af31ca38",
         "action-operator-requester": "sha256:09e0659944c9853c22666cdc30631233e28c0f17d1c1bb4ec22e53c21d9d6759",
         "action-operator-status": "sha256:bf098bdff5ce0e93757435695e843e3e8feacc2ee6563d1a275727cb2088344b",
-        "action-operator-steps": "sha256:ccd7419af28a99ed678ca23a857c12e4ef6bc2d0d21cea19db42c6ee899e2791",
+        "action-operator-steps": "sha256:4c67f328cd4895af522b15fe44424d68d6fd379728ad81e12f30a1be88797a5c",
     },
     "ValidatingAdmissionPolicyBinding": {
         "action-operator-actors": "sha256:5d6bb31d1a1606805611a1cfd96835e2cbe43454c910bb60b264d0fa9d98f2be",

@@ -11,6 +11,7 @@ from controller.api.names import ConditionType, Outcome, Phase, Reason, Transiti
 from controller.api.workflow import ActionWorkflow
 from controller.core.actors import who_asked
 from controller.core.approvals import ApprovalRule, Request, Tally, count, expiry, have, noted, together, unmet
+from controller.core.covered import covered_actions
 from controller.core.enforcement import Enforcement
 from controller.core.lifecycle import Moment
 from controller.core.status import Standing, bounded, note, settle, with_conditions
@@ -83,7 +84,7 @@ def workflow_approval(
         name=metadata.name,
         uid=metadata.uid,
         digest=status.digest,
-        actions=frozenset(spec.actions),
+        actions=covered_actions(workflow),
         requester=who_asked(spec.requested_by, metadata, enforcement),
         not_before=spec.not_before,
     )

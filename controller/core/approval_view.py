@@ -29,7 +29,7 @@ def approval_of(view: ProposalView, now: datetime) -> ApprovalState:
 def rejection_of(view: ProposalView, now: datetime) -> Vote | None:
     """Who rejected it or its workflow."""
     own = approval_of(view, now).rejection
-    if own or view.parent is None or not view.parent_votes:
+    if own or view.parent is None or view.mends or not view.parent_votes:
         return own
     return workflow_approval(view.parent, view.parent_votes, ApprovalRule(), view.world.enforcement, now).rejection
 

@@ -20,6 +20,8 @@ class Gather(Enum):
     PREVIEW = "preview"
     USAGE = "usage"
     """Starts that a limit counts, reserved ahead; ends of earlier actions on the same target."""
+    EARLIER = "earlier"
+    """The workflow that this one retries."""
     ACCESS = "access"
     """Whether those who asked and approved may still do so, and whether the API server still proves who they are."""
 
@@ -59,15 +61,15 @@ class NewStep:
 class Decision(Generic[S]):
     """`status`: the whole new status, None = leave it. `wake_at`: look again then, None = when something changes.
 
-    `line`: where it stands until a limit has room for it. With `gather`, `read` or `create`: decide again after that.
+    `line`: where it stands until a limit has room for it.
     """
 
     status: S | None = None
     act: Act | None = None
     stop: Stop | None = None
     gather: Gather | None = None
-    read: tuple[str, ...] = field(default=())
-    """Names of steps' proposals that are not live any more, and whose end bears on this."""
+    read: frozenset[str] = frozenset()
+    """Names of steps' proposals to be read before it is decided again."""
     create: tuple[NewStep, ...] = field(default=())
     wake_at: datetime | None = None
     line: Line | None = None

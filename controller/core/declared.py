@@ -9,14 +9,14 @@ from controller.api.policy import ActionPolicy, PolicyStatus
 from controller.core.policy import spec_faults
 from controller.core.validation import type_fault
 from controller.core.view import Fault
-from controller.core.world import BuiltIns, TypeEntry
+from controller.core.world import Executors, TypeEntry
 
 
-def type_status(entry: TypeEntry, built_ins: BuiltIns, now: datetime) -> ActionTypeStatus:
+def type_status(entry: TypeEntry, executors: Executors, now: datetime) -> ActionTypeStatus:
     """The status that the type should have."""
     action_type = entry.type
     generation = action_type.metadata.generation
-    fault = type_fault(entry, built_ins)
+    fault = type_fault(entry, executors)
     ready = _ready(action_type.status.conditions, fault, generation, now)
     return action_type.status.model_copy(
         update={"observed_generation": generation, "digest": entry.digest, "conditions": (ready,)}

@@ -24,7 +24,7 @@ from controller.core.pace import frozen, outside_window, over_limit
 from controller.core.proposal_validation import validation_faults
 from controller.core.request import proposal_request, workflow_request
 from controller.core.shown import all_changes, drift
-from controller.core.validation import executor_name
+from controller.core.steps import recorded_uids
 from controller.core.verdicts import (
     WORKFLOW_KIND,
     Block,
@@ -54,9 +54,7 @@ def not_a_step(view: ProposalView, now: datetime) -> Verdict | None:
     owner = workflow_owner(view.proposal)
     if owner is None:
         return None
-    listed = view.parent is not None and any(
-        step.uid == view.proposal.metadata.uid for step in view.parent.status.steps
-    )
+    listed = view.parent is not None and view.proposal.metadata.uid in recorded_uids(view.parent)
     if listed:
         return None
     grace = view.grace_end
@@ -71,7 +69,7 @@ def not_a_step(view: ProposalView, now: datetime) -> Verdict | None:
 
 def cancelled(view: ProposalView, now: datetime) -> Verdict | None:
     """Refuse to start what a person has cancelled, by itself or with its workflow."""
-    by_parent = view.parent is not None and view.parent.spec.cancelled
+    by_parent = view.parent is not None and view.parent.spec.cancelled and not view.mends
     if not (view.proposal.spec.cancelled or by_parent):
         return None
     what = "its workflow was cancelled" if by_parent else "cancelled"
@@ -299,7 +297,7 @@ def idempotent(view: ProposalView) -> bool:
     """Whether a lost answer may be repeated, by the type and the parameters. Only for what is in order."""
     if view.type is None:
         return False
-    traits = view.world.catalogue.built_ins.traits(executor_name(view.type), view.proposal.spec.parameters)
+    traits = view.world.catalogue.executors.traits(view.type, view.proposal.spec.parameters)
     return view.type.type.spec.idempotent and traits.idempotent
 
 

@@ -14,9 +14,10 @@ from controller.core.view import ProposalView
 def paced(view: ProposalView) -> bool:
     """Whether these gates are asked at all; this is the one place where that is decided.
 
-    Not where the effect is made already: a claim that only verifies starts nothing.
+    Not where the effect is made already: a claim that only verifies starts nothing. Not for what mends: it was let
+    begin with the steps before it.
     """
-    return not effect_made(view.proposal.status.attempts)
+    return not view.mends and not effect_made(view.proposal.status.attempts)
 
 
 def outside_window(view: ProposalView, now: datetime) -> Verdict | None:

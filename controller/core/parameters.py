@@ -1,6 +1,6 @@
 """Faults of parameters: one pass of a JSON Schema library over the action type's schema finds them all."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker, SchemaError
@@ -13,6 +13,7 @@ from controller.core.ports import Json
 from controller.core.secret_parameters import SECRET, fault_of_reference, mark_faults, reference_faults
 
 MAX_FAULTS = 20
+REQUIRED = "is required"
 
 _Validator = extend(Draft202012Validator, {SECRET: reference_faults})  # type: ignore[no-untyped-call]
 
@@ -25,16 +26,27 @@ class ParameterSchema:
         """What is wrong with the schema itself; one with a fault cannot be used."""
         self._validator = _Validator(schema, format_checker=FormatChecker())
 
-    def faults(self, parameters: Json, path: str = "parameters") -> list[str]:
-        """Every fault with its path: `parameters.replicas: must be at most 50 (got 5000)`. Empty if there is none."""
+    def faults(self, parameters: Json, path: str = "parameters", computed: frozenset[str] = frozenset()) -> list[str]:
+        """Every fault with its path: `parameters.replicas: must be at most 50 (got 5000)`. Empty if there is none.
+
+        `computed`: dotted paths of values that are not known yet, so they may be missing.
+        """
         too_big = _size_fault(parameters, path)
         if too_big:
             return [too_big]
         errors = self._validator.iter_errors(parameters)
-        faults = sorted({line for error in errors for line in (_secret_lines(error, path) or _lines(error, path))})
+        lines = {line for error in errors for line in (_secret_lines(error, path) or _lines(error, path))}
+        faults = sorted(lines - {f"{path}.{name}: {REQUIRED}" for name in _with_parents(computed)})
         if len(faults) > MAX_FAULTS:
             faults = [*faults[:MAX_FAULTS], f"and {len(faults) - MAX_FAULTS} more"]
         return faults
+
+
+def _with_parents(paths: Iterable[str]) -> Iterator[str]:
+    """`body.pods` and `body`: objects on the way to a value come with it."""
+    for path in paths:
+        parts = path.split(".")
+        yield from (".".join(parts[: count + 1]) for count in range(len(parts)))
 
 
 def schema_fault(schema: Json) -> str | None:
@@ -77,9 +89,11 @@ def _references(value: Any, path: str) -> Iterator[str]:
                 yield from _references(item, f"{path}[{index}]")
 
 
-def parameter_faults(schema: Json, parameters: Json, path: str = "parameters") -> list[str]:
+def parameter_faults(
+    schema: Json, parameters: Json, path: str = "parameters", computed: frozenset[str] = frozenset()
+) -> list[str]:
     """The same for a schema that is used once."""
-    return ParameterSchema(schema).faults(parameters, path)
+    return ParameterSchema(schema).faults(parameters, path, computed)
 
 
 def _size_fault(parameters: Json, path: str) -> str | None:
@@ -122,7 +136,7 @@ def _lines(error: ValidationError, root: str) -> Iterator[str]:
     match error.validator:
         case "required":
             missing = error.message.split("'")[1]
-            yield f"{here}.{missing}: is required"
+            yield f"{here}.{missing}: {REQUIRED}"
         case "additionalProperties":
             known = sorted(schema.get("properties", {}))
             for name in sorted(set(instance) - set(known)):

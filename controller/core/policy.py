@@ -53,6 +53,8 @@ class EffectivePolicy:
     limits: tuple[Stated[Limits], ...] = ()
     """Each holds by itself: it is about all that its own policy matches."""
     protect: tuple[Stated[Protect], ...] = ()
+    dynamic_targets: bool = False
+    """Whether what an action touches may follow from what earlier steps gave."""
 
 
 def effective(policies: Sequence[ActionPolicy], subject: PolicySubject) -> EffectivePolicy:
@@ -77,6 +79,7 @@ def effective(policies: Sequence[ActionPolicy], subject: PolicySubject) -> Effec
         limits=tuple(Stated(p.metadata.name, limits) for p in matching if (limits := _given(p.spec.limits))),
         protect=tuple(Stated(p.metadata.name, p.spec.protect) for p in matching if p.spec.protect),
         approvals=tuple(Stated(p.metadata.name, p.spec.approval) for p in matching if p.spec.approval),
+        dynamic_targets=_dynamic_targets(matching, sure),
     )
 
 
@@ -93,8 +96,6 @@ def unsupported_fields(spec: PolicySpec) -> Iterator[str]:
     yield from unknown_fields(spec, "spec")
     if spec.kinds:
         yield "spec.kinds"
-    if spec.dynamic_targets is TargetRule.ALLOW:
-        yield "spec.dynamicTargets"
 
 
 def _given(limits: Limits | None) -> Limits | None:
@@ -109,6 +110,12 @@ def _strictest_mode(policies: Sequence[ActionPolicy], sure: set[str]) -> tuple[M
             if policy.spec.mode is wanted and (wanted is Mode.OBSERVE or name in sure):
                 return wanted, name
     return None, None
+
+
+def _dynamic_targets(policies: Sequence[ActionPolicy], sure: set[str]) -> bool:
+    """Whether one policy surely allows it and none denies it."""
+    said = [(policy.spec.dynamic_targets, policy.metadata.name in sure) for policy in policies]
+    return (TargetRule.ALLOW, True) in said and all(rule is not TargetRule.DENY for rule, _ in said)
 
 
 def _agreed_runner(policies: Sequence[ActionPolicy], sure: set[str]) -> tuple[str | None, str | None]:

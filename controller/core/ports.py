@@ -253,6 +253,8 @@ class Executor(Protocol[P]):
     fixed: ClassVar[frozenset[str]]
     """Wire names of parameters that may never be computed at run time."""
     timeout_seconds: ClassVar[int]
+    inverses: ClassVar[frozenset[str]]
+    """Names of the types that its own undo may use: who approves an action that may be taken back covers them."""
 
     @property
     def parameters(self) -> type[P]:

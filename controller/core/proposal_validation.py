@@ -1,7 +1,7 @@
 """What is wrong with a proposal as it was written: fields, action, parameters, retry settings, runner."""
 
 from controller.api.names import Reason
-from controller.core.validation import action_faults, executor_name, proposal_field_faults
+from controller.core.validation import action_faults, proposal_field_faults
 from controller.core.view import Fault, ProposalView
 
 
@@ -18,7 +18,7 @@ def validation_faults(view: ProposalView) -> list[Fault]:
         view.retry  # noqa: B018  merges type and proposal
     except ValueError as error:
         return [Fault(Reason.INVALID_SPEC, f"spec.retry: {error}")]
-    traits = view.world.catalogue.built_ins.traits(executor_name(view.type), spec.parameters)
+    traits = view.world.catalogue.executors.traits(view.type, spec.parameters)
     return [RUNNER_MISSING] if traits.needs_runner and view.runner is None and not view.policy.conflict else []
 
 

@@ -2,7 +2,6 @@
 
 from controller.core.digest import request_document
 from controller.core.ports import Json
-from controller.core.validation import executor_name
 from controller.core.view import ProposalView, WorkflowView
 from controller.core.world import TypeEntry, retry_config, timeout_seconds
 
@@ -22,24 +21,24 @@ def proposal_request(view: ProposalView, entry: TypeEntry) -> Json:
 
 def workflow_request(view: WorkflowView) -> Json:
     """The document of a workflow; types that are not there are left out. Raises ValueError as above."""
-    spec, types = view.workflow.spec, view.world.catalogue.types
+    spec, steps, types = view.workflow.spec, view.definition.all, view.world.catalogue.types
     return request_document(
         kind=view.workflow.kind,
         namespace=view.workflow.metadata.namespace or "",
         spec=view.raw_spec,
-        types={action: types[action].raw_spec for action in spec.actions if action in types},
-        runner={step.name: view.runner_of(step.action) for step in spec.all_steps},
+        types={action: types[action].raw_spec for action in view.actions if action in types},
+        runner={step.name: view.runner_of(step.action) for step in steps},
         timings={
             step.name: (
                 timeout_seconds(step.timeout_seconds, types.get(step.action), view.world.settings),
                 retry_config(types.get(step.action), *(r.wire() for r in (spec.retry, step.retry) if r)),
             )
-            for step in spec.all_steps
+            for step in steps
         },
     )
 
 
 def acts_as(view: ProposalView, entry: TypeEntry) -> str | None:
     """The runner, for actions that touch the API server."""
-    traits = view.world.catalogue.built_ins.traits(executor_name(entry), view.proposal.spec.parameters)
+    traits = view.world.catalogue.executors.traits(entry, view.proposal.spec.parameters)
     return view.runner if traits.needs_runner else None

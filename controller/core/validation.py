@@ -9,7 +9,7 @@ from controller.api.names import Reason
 from controller.api.proposal import LifecycleSpec, ProposalSpec
 from controller.core.ports import Json
 from controller.core.view import Fault
-from controller.core.world import BuiltIns, Catalogue, TypeEntry
+from controller.core.world import Catalogue, Executors, TypeEntry
 
 MAX_LISTED_TYPES = 12
 
@@ -35,8 +35,13 @@ def not_supported(path: str) -> Fault:
     return Fault(Reason.NOT_SUPPORTED, f"{path}: is not carried out by this version of the operator; remove it")
 
 
-def action_faults(catalogue: Catalogue, action: str, parameters: Json, path: str) -> list[Fault]:
-    """Faults of one action: type unknown or not ready, every fault of its parameters. `path`: `spec` or a step's."""
+def action_faults(
+    catalogue: Catalogue, action: str, parameters: Json, path: str, computed: frozenset[str] = frozenset()
+) -> list[Fault]:
+    """Faults of one action: type unknown or not ready, every fault of its parameters. `path`: `spec` or a step's.
+
+    `computed`: paths of parameters that are not known yet. What is wrong with them shows when they are.
+    """
     entry = catalogue.types.get(action)
     if entry is None:
         return [
@@ -46,49 +51,31 @@ def action_faults(catalogue: Catalogue, action: str, parameters: Json, path: str
                 missing=True,
             )
         ]
-    unready = type_fault(entry, catalogue.built_ins)
+    unready = type_fault(entry, catalogue.executors)
     if unready:
         message = f"{path}.action: ActionType {action} cannot run here: {unready.message}"
         return [Fault(Reason.TYPE_NOT_READY, message, missing=True)]
-    faults = entry.parameters.faults(parameters, f"{path}.parameters")
-    if not faults:
-        faults = _reading_faults(catalogue.built_ins, entry, parameters, path)
+    faults = entry.parameters.faults(parameters, f"{path}.parameters", computed)
+    if not faults and not computed:
+        faults = _reading_faults(catalogue.executors, entry, parameters, path)
     return [Fault(Reason.INVALID_PARAMETERS, fault) for fault in faults]
 
 
-def _reading_faults(built_ins: BuiltIns, entry: TypeEntry, parameters: Json, path: str) -> list[str]:
+def _reading_faults(executors: Executors, entry: TypeEntry, parameters: Json, path: str) -> list[str]:
     """What the executor itself cannot read, where a type's schema is looser than its executor."""
     try:
-        built_ins.traits(executor_name(entry), parameters)
+        executors.traits(entry, parameters)
     except ValueError as error:
         return [f"{path}.{line}" for line in str(error).splitlines()]
     return []
 
 
-def executor_name(entry: TypeEntry) -> str:
-    """Name of the built-in executor; only for types without a `type_fault`."""
-    built_in = entry.type.spec.executor.built_in
-    return built_in.name if built_in else ""
-
-
-def type_fault(entry: TypeEntry, built_ins: BuiltIns) -> Fault | None:
+def type_fault(entry: TypeEntry, executors: Executors) -> Fault | None:
     """Why an action type is not Ready."""
-    spec = entry.type.spec
     if entry.unknown_field:
         return Fault(Reason.UNKNOWN_FIELD, f"{entry.unknown_field}: is not a field of ActionType; remove it")
-    built_in = spec.executor.built_in
-    if built_in is None:
-        custom = next(name for name in ("job", "http", "patch") if getattr(spec.executor, name) is not None)
-        return not_supported(f"spec.executor.{custom}")
-    version = built_ins.version(built_in.name)
-    if version is None:
-        return Fault(Reason.NOT_SUPPORTED, f"spec.executor.builtIn.name: this operator has no executor {built_in.name}")
-    if version != built_in.version:
-        return Fault(
-            Reason.NOT_SUPPORTED,
-            f"spec.executor.builtIn.version: this operator has {built_in.name} in version {version}, not "
-            f"{built_in.version}; apply the catalogue that came with it",
-        )
+    if missing := executors.fault(entry):
+        return Fault(Reason.NOT_SUPPORTED, missing)
     broken = entry.parameters.fault
     return Fault(Reason.INVALID_PARAMETERS, broken) if broken else None
 

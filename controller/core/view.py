@@ -10,13 +10,15 @@ from controller.api.approval import ActionApproval
 from controller.api.common import RetryConfig
 from controller.api.names import Reason
 from controller.api.proposal import ActionProposal, Attempt
-from controller.api.workflow import ActionWorkflow
+from controller.api.workflow import ActionWorkflow, OnFailure
 from controller.core import deadlines
 from controller.core.actors import who_asked
 from controller.core.approvals import ApprovalRule, asked_by, together
 from controller.core.attempt_report import Report
+from controller.core.definition import Definition, definition_of
 from controller.core.limits import Unused, Usage
 from controller.core.matching import Requester
+from controller.core.part import part_of
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import Json, PreviewResult
 from controller.core.targets import target_of
@@ -111,6 +113,11 @@ class ProposalView:
         """All that counts as one action on a target: the steps of a workflow together."""
         return self.parent.metadata.uid if self.parent else self.proposal.metadata.uid
 
+    @property
+    def mends(self) -> bool:
+        """Whether it takes a step of its workflow back, or runs at the end whatever happened."""
+        return self.parent is not None and part_of(self.proposal.metadata).mends
+
     @cached_property
     def asked(self) -> ApprovalRule:
         """What policies ask for now. The approval of a workflow covers its steps."""
@@ -156,9 +163,11 @@ class ProposalView:
 
     @property
     def end(self) -> datetime:
-        """When the whole is over, its workflow included."""
+        """When the whole is over, its workflow included; what mends has its own time."""
         own = deadlines.end_of(self.proposal.spec, self.proposal.metadata)
-        return min(own, deadlines.end_of(self.parent.spec, self.parent.metadata)) if self.parent else own
+        if self.parent is None or self.mends:
+            return own
+        return min(own, deadlines.end_of(self.parent.spec, self.parent.metadata))
 
     @property
     def next_deadline(self) -> datetime:
@@ -199,6 +208,8 @@ class WorkflowView:
     """Gathered for this decision, by step name."""
     access: Access | None = None
     """Gathered for this decision."""
+    earlier: "Earlier | None" = None
+    """Gathered for this decision, where it retries another workflow."""
 
     @property
     def grace_end(self) -> datetime:
@@ -221,23 +232,44 @@ class WorkflowView:
 
     @cached_property
     def asked(self) -> ApprovalRule:
-        """What policies ask for now, for all its steps together."""
-        spec, always = self.workflow.spec, self.world.settings.approval_mode
-        requester = who_asked(spec.requested_by, self.workflow.metadata, self.world.enforcement)
+        """What policies ask for now, for all that may run for it together."""
+        always = self.world.settings.approval_mode
+        requester = who_asked(self.workflow.spec.requested_by, self.workflow.metadata, self.world.enforcement)
         return together([asked_by(policy.approvals, requester, always=always) for policy in self.policies])
+
+    @cached_property
+    def definition(self) -> Definition:
+        """What it does."""
+        return definition_of(self.workflow)
+
+    @cached_property
+    def actions(self) -> tuple[str, ...]:
+        """Names of all action types that may run for it, those that take steps back included."""
+        named = set(self.workflow.spec.actions)
+        if self.definition.on_failure is OnFailure.ROLLBACK:
+            for step in self.definition.steps:
+                named |= self.world.catalogue.inverses(step.action) if step.undo is None else set()
+        return tuple(sorted(named))
 
     @property
     def policies(self) -> tuple[EffectivePolicy, ...]:
-        """The merged policy of each action that it may run."""
-        return tuple(map(self.policy_of, self.workflow.spec.actions))
+        """The merged policy of each action that may run for it."""
+        return tuple(map(self.policy_of, self.actions))
 
     def policy_of(self, action: str) -> EffectivePolicy:
         requester = self.world.requester(self.workflow.spec, self.workflow.metadata.creation_timestamp)
         return self.world.policy_for(self.workflow.metadata.namespace or "", action, requester)
 
     def runner_of(self, action: str) -> str | None:
-        """The ServiceAccount that an action of it would act as."""
+        """The ServiceAccount that the action would act as."""
         return self.workflow.spec.service_account_name or self.policy_of(action).runner
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The workflow that is retried as last read, None if there is none of its name."""
+
+    workflow: ActionWorkflow | None
 
 
 @dataclass(frozen=True)

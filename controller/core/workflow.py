@@ -3,29 +3,31 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from controller.api.names import Mode, Outcome, Phase, Reason, StepOutcome, Transition
+from controller.api.names import Mode, Transition
 from controller.api.workflow import StepStatus, WorkflowStatus
-from controller.core.actors import canceller, requester
+from controller.core.actors import requester
+from controller.core.advance import Look, advance
 from controller.core.approval_state import void, with_approval
 from controller.core.decision import Decision
 from controller.core.digest import digest, sha256
-from controller.core.lifecycle import Moment, blocked, effective_mode, ended, in_order, proposed, refused, waiting
-from controller.core.progress import progress, unread
+from controller.core.lifecycle import Moment, blocked, effective_mode, in_order, proposed, refused, waiting
+from controller.core.part import Part
 from controller.core.request import workflow_request
+from controller.core.rollback import next_to_take_back, roll_back, under_way
 from controller.core.shown import all_changes, preview_status
-from controller.core.status import Standing, note
-from controller.core.steps import by_name, started, succeeded
+from controller.core.status import Standing
+from controller.core.steps import mirrored, mirrored_undo, running, started
 from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone, Renew
 from controller.core.view import WorkflowView
 from controller.core.workflow_gates import (
     approval_of,
     combined_preview,
     first_refusal,
+    kept_steps,
     validated,
     without_leave,
 )
-
-MAX_NAMES_TOLD = 10
+from controller.core.workflow_progress import end, ended, progress, told, why_not_back, why_nothing_new
 
 
 def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
@@ -57,85 +59,61 @@ def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
 
 
 def _go_on(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
-    if missing := unread(view):
-        return Decision(read=missing)
-    look = progress(view, now)
-    if look.create:
-        return Decision(create=look.create)
-    status = _told(view, _seen(view, now), look.steps, now)
-    if look.over:
-        return Decision(_end(view, status, now))
-    end = view.end
-    until = end if now < end else None  # past it, the steps that still run end by themselves
-    if look.goes_on:
-        until = now
+    old = view.workflow.status
+    steps = old.steps or _first_steps(view)
+    if unread := _unread(view, steps):
+        return Decision(read=unread)
+    steps = tuple(_mirrored(view, step) for step in steps)
+    look = _look(view, steps, now)
+    if look.read or look.create:
+        return Decision(read=look.read, create=look.create)
+    status = told(view, _seen(view, now), look.steps, now)
+    if all(step.outcome for step in look.steps) and not look.block and not under_way(look.steps):
+        return Decision(end(view, status, now))
+    active = [step for step in look.steps if running(step)]
+    end_at = view.end
+    until = end_at if now < end_at else None  # past it, the steps that still run end by themselves
+    if ended(look.steps) > ended(steps):
+        until = now  # one ended where it was to start: what follows from that is due at once
     if look.block:
         until = min(filter(None, (until, look.block.until, look.block.again_at)), default=None)
-    standing = blocked(look.block) if look.block and not look.running else _standing(look.steps, look.running)
-    return Decision(waiting(view.workflow.status, status, standing, _moment(view, now)), wake_at=until)
+    held = look.block and not active and not under_way(look.steps)
+    standing = blocked(look.block) if look.block and held else progress(look.steps)
+    return Decision(waiting(old, status, standing, _moment(view, now)), wake_at=until)
 
 
-def _told(view: WorkflowView, status: WorkflowStatus, steps: tuple[StepStatus, ...], now: datetime) -> WorkflowStatus:
-    """The status with the steps, their sums, and a history line for each that ended."""
-    actor = view.world.settings.actor
-    before = by_name(status.steps)
-    if not any(map(started, status.steps)) and any(map(started, steps)):
-        message = f"{view.workflow.spec.description} ({len(steps)} steps)"
-        status = note(status, Transition.WORKFLOW_CREATED, message, actor=actor, at=now)
-    ended = [step for step in steps if step.outcome and not (step.name in before and before[step.name].outcome)]
-    for step in ended:
-        if step.outcome is not StepOutcome.SKIPPED:
-            message = f"{step.name}: {step.outcome}" + (f": {step.message}" if step.message else "")
-            status = note(status, Transition.STEP_FINISHED, message, actor=actor, at=now)
-    skipped = [step for step in ended if step.outcome is StepOutcome.SKIPPED]
-    if skipped:
-        message = f"{_names(skipped)}: skipped, {skipped[0].message}"
-        status = note(status, Transition.STEP_SKIPPED, message, actor=actor, at=now)
-    retries = [step.next_retry_at for step in steps if step.next_retry_at and not step.outcome]
-    return status.model_copy(
-        update={
-            "steps": steps,
-            "progress": f"{sum(1 for step in steps if step.outcome)}/{len(steps)}",
-            "retry_count": sum(step.retry_count or 0 for step in steps) or None,
-            "next_retry_at": min(retries, default=None),
-            "started_at": status.started_at or (now if any(map(started, steps)) else None),
-        }
-    )
+def _first_steps(view: WorkflowView) -> tuple[StepStatus, ...]:
+    kept = kept_steps(view)
+    return tuple(kept.get(step.name) or StepStatus(name=step.name) for step in view.definition.all)
 
 
-def _standing(steps: Sequence[StepStatus], running: Sequence[StepStatus]) -> Standing:
-    done = sum(1 for step in steps if step.outcome)
-    retrying = [step for step in running if step.next_retry_at]
-    message = f"{done} of {len(steps)} steps ended; running: {_names(running)}"
-    if running and len(retrying) == len(running):
-        message = f"{done} of {len(steps)} steps ended; {_names(retrying)} will be tried again: {retrying[0].message}"
-        return Standing(Phase.RETRYING, Reason.PROGRESSING_WITH_RETRY, message)
-    return Standing(Phase.RUNNING, Reason.PROGRESSING, message)
+def _look(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> Look:
+    """The steps, then what takes them back if that is wanted, then what runs in any case."""
+    main = [step.name for step in view.definition.steps]
+    look = advance(view, Part.STEP, steps, now, why_nothing_new(view, steps, now))
+    if look.unfinished or not all(step.outcome for step in look.steps if step.name in main):
+        return look
+    look = roll_back(view, look.steps, now, why_not_back(view, now))
+    if look.unfinished or under_way(look.steps) or next_to_take_back(view, look.steps, why_not_back(view, now)):
+        return look
+    return advance(view, Part.FINALLY, look.steps, now)
 
 
-def _end(view: WorkflowView, status: WorkflowStatus, now: datetime) -> WorkflowStatus:
-    steps = status.steps
-    unknown = [step for step in steps if step.outcome is StepOutcome.UNKNOWN]
-    failed = [step for step in steps if not succeeded(step) and step.outcome is not StepOutcome.SKIPPED]
-    missing = [step for step in steps if not succeeded(step)]
-    rejected_by, actor = approval_of(view, now).rejection, None
-    if unknown:
-        message = f"it is not known what became of {_names(unknown)}: {unknown[0].message}"
-        outcome, reason = Outcome.UNKNOWN, Reason.STEP_UNKNOWN
-    elif not missing:
-        outcome, reason, message = Outcome.SUCCEEDED, Reason.SUCCEEDED, f"all {len(steps)} steps succeeded"
-    elif view.workflow.spec.cancelled or rejected_by:
-        actor = rejected_by.username if rejected_by else canceller(view.workflow.metadata, view.world.enforcement)
-        what = "rejected" if rejected_by else "cancelled"
-        message = f"{what}; {len(steps) - len(missing)} of {len(steps)} steps had succeeded"
-        outcome, reason = Outcome.CANCELLED, Reason.CANCELLED
-    elif now >= view.end:
-        message = f"not finished within activeDeadlineSeconds ({view.workflow.spec.active_deadline_seconds} s)"
-        outcome, reason = Outcome.FAILED, Reason.DEADLINE_EXCEEDED
-    else:
-        message = f"{_names(failed)} did not succeed: {failed[0].message}"
-        outcome, reason = Outcome.FAILED, Reason.STEP_FAILED
-    return ended(status, outcome, reason, message, _moment(view, now), actor=actor)
+def _unread(view: WorkflowView, steps: Sequence[StepStatus]) -> frozenset[str]:
+    """The recorded proposals under way of which nothing is known: they are not live any more."""
+    recorded = [step.proposal for step in steps if step.proposal and step.outcome is None]
+    backs = [step.rollback for step in steps if step.rollback]
+    recorded += [back.proposal for back in backs if back.proposal and back.outcome is None]
+    return frozenset(name for name in recorded if name not in view.children)
+
+
+def _mirrored(view: WorkflowView, step: StepStatus) -> StepStatus:
+    if step.proposal and step.outcome is None:
+        step = mirrored(step, view.children[step.proposal])
+    back = step.rollback
+    if back and back.proposal and back.outcome is None:
+        step = step.model_copy(update={"rollback": mirrored_undo(back, view.children[back.proposal])})
+    return step
 
 
 def _wait(view: WorkflowView, standing: Standing, now: datetime) -> WorkflowStatus:
@@ -167,12 +145,13 @@ def _with_preview(view: WorkflowView, status: WorkflowStatus, now: datetime) -> 
     request = sha256(workflow_request(view))
     result = combined_preview(view)
     preview = preview_status(result, now)
-    risks = [types[action].type.spec.risk for action in spec.actions if action in types]
+    risks = [types[action].type.spec.risk for action in view.actions if action in types]
     return status.model_copy(
         update={
             "preview": preview,
             "request_digest": request,
             "digest": digest(request, all_changes(result)),
+            "actions": view.actions,
             "risk": max(risks, key=lambda risk: risk.rank, default=None),
             "mode": effective_mode(spec.mode, Mode.OBSERVE if without_leave(view) else Mode.EXECUTE),
         }
@@ -181,8 +160,3 @@ def _with_preview(view: WorkflowView, status: WorkflowStatus, now: datetime) -> 
 
 def _moment(view: WorkflowView, now: datetime) -> Moment:
     return Moment(now, view.workflow.metadata.generation, view.world.settings.actor)
-
-
-def _names(steps: Sequence[StepStatus]) -> str:
-    listed = ", ".join(step.name for step in steps[:MAX_NAMES_TOLD])
-    return listed + (f" and {len(steps) - MAX_NAMES_TOLD} more" if len(steps) > MAX_NAMES_TOLD else "")

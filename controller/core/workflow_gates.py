@@ -1,16 +1,18 @@
 """The gates before a workflow's first step, in their order; those that also hold back later steps are named below."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from controller.api.common import Change
 from controller.api.names import Mode, Outcome, Phase, Reason, Transition
 from controller.api.policy import DriftRule
+from controller.api.workflow import OnFailure, StepStatus
 from controller.core.actors import canceller, proven, suspender
 from controller.core.approval_state import ApprovalState, rejection, unapproved_yet, workflow_approval
 from controller.core.decision import Gather
 from controller.core.digest import digest, sha256
+from controller.core.earlier import taken_over
 from controller.core.graph import step_path
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import PreviewResult
@@ -34,7 +36,7 @@ from controller.core.verdicts import (
     refusal,
     window_block,
 )
-from controller.core.view import Fault, WorkflowView
+from controller.core.view import Fault, Findings, WorkflowView
 from controller.core.workflow_validation import step_faults, workflow_faults
 
 # What the dry run says about a later step may change by the steps before it; these faults do not.
@@ -68,6 +70,11 @@ def past_deadline(view: WorkflowView, now: datetime) -> Verdict | None:
         return None
     message = f"not started within activeDeadlineSeconds ({spec.active_deadline_seconds} s)"
     return Finish(Outcome.EXPIRED, Reason.DEADLINE_EXCEEDED, message, Transition.EXPIRED)
+
+
+def earlier_unread(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Ask for the workflow that this one retries."""
+    return Fetch(Gather.EARLIER) if view.workflow.spec.retry_of is not None and view.earlier is None else None
 
 
 def invalid(view: WorkflowView, now: datetime) -> Verdict | None:
@@ -152,7 +159,7 @@ def too_early(view: WorkflowView, now: datetime) -> Verdict | None:
 
 def leave_lost(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse to start what was found in order once, but whose types or leave are gone since."""
-    if block := faults_block([fault for step in view.workflow.spec.all_steps for fault in step_faults(view, step)]):
+    if block := faults_block([fault for step in view.definition.all for fault in step_faults(view, step)]):
         return block
     policy = without_leave(view)
     return Block(Reason.OBSERVE_ONLY, "mode", no_leave(policy), policy.mode_from) if policy else None
@@ -181,7 +188,7 @@ def protected(view: WorkflowView, now: datetime) -> Verdict | None:
     namespace = view.workflow.metadata.namespace or ""
     if view.findings is None and any(stated.rule.labels for policy in view.policies for stated in policy.protect):
         return Fetch(Gather.PREVIEW)
-    for step in view.workflow.spec.all_steps:
+    for step in view.definition.all:
         found = (view.findings or {}).get(step.name)
         target = found.preview.target if found and found.preview else None
         if block := protected_block(view.policy_of(step.action), namespace, target, now):
@@ -213,6 +220,7 @@ GATES: tuple[Gate, ...] = (
     cancelled,
     rejected,
     past_deadline,
+    earlier_unread,
     invalid,
     unasked,
     not_permitted,
@@ -237,6 +245,11 @@ STEP_GATES = (suspended, halted, policy_unsupported)
 """Asked again before each later step. What holds back one step alone is for the gates of its own proposal."""
 
 
+def step_block(view: WorkflowView, now: datetime) -> Block | None:
+    """What holds back every further step."""
+    return next((block for gate in STEP_GATES if (block := gate(view, now))), None)
+
+
 def approval_of(view: WorkflowView, now: datetime) -> ApprovalState:
     """Where its approval stands."""
     revoked = view.access.revoked if view.access else ()
@@ -245,16 +258,40 @@ def approval_of(view: WorkflowView, now: datetime) -> ApprovalState:
 
 def combined_preview(view: WorkflowView) -> PreviewResult:
     """What its steps would change, each as things are now."""
+    kept = kept_steps(view)
     changes: list[Change] = []
     warnings: list[str] = []
-    for name, found in (view.findings or {}).items():
+    for step in view.definition.all:
+        if step.name in kept:
+            continue
+        found = (view.findings or {}).get(step.name, Findings())
         if found.preview:
             changes += found.preview.changes
-            warnings += [f"{name}: {warning}" for warning in found.preview.warnings]
+            warnings += [f"{step.name}: {warning}" for warning in found.preview.warnings]
         if found.fault:
-            warnings.append(f"{name}: no preview as things are now: {found.fault.message}")
-    count = len(view.workflow.spec.all_steps)
+            warnings.append(f"{step.name}: no preview as things are now: {found.fault.message}")
+        if step.computed:
+            paths = ", ".join(one.path for one in step.computed)
+            warnings.append(f"{step.name}: no preview, for {paths} is computed when it starts")
+    if kept:
+        warnings.append(f"{', '.join(kept)}: succeeded in the workflow that this one retries, not run again")
+    warnings += _no_way_back(view)
+    count = len(view.definition.all)
     return PreviewResult(f"{count} steps, {len(changes)} changes", tuple(changes), tuple(warnings))
+
+
+def kept_steps(view: WorkflowView) -> Mapping[str, StepStatus]:
+    """The steps that are taken over from the workflow that this one retries."""
+    return taken_over(view.workflow, view.earlier.workflow if view.earlier else None)
+
+
+def _no_way_back(view: WorkflowView) -> Iterator[str]:
+    """What would stay as it is in a rollback."""
+    if view.definition.on_failure is OnFailure.ROLLBACK:
+        catalogue = view.world.catalogue
+        left = [s.name for s in view.definition.steps if s.undo is None and not catalogue.inverses(s.action)]
+        if left:
+            yield f"a rollback cannot take back {', '.join(left)}: nothing undoes these actions"
 
 
 def without_leave(view: WorkflowView) -> EffectivePolicy | None:

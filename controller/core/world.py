@@ -28,18 +28,6 @@ class Traits:
     idempotent: bool
 
 
-class BuiltIns(Protocol):
-    """The executors that this operator ships. Pure: no I/O."""
-
-    def version(self, name: str) -> int | None:
-        """Version of the executor, None if there is none of that name."""
-        ...
-
-    def traits(self, name: str, parameters: Json) -> Traits:
-        """Raises ValueError with one fault a line if the executor cannot read the parameters."""
-        ...
-
-
 @dataclass(frozen=True)
 class TypeEntry:
     """An ActionType of the cluster's catalogue with its raw spec and digest. Made once for each version of the type."""
@@ -55,9 +43,9 @@ class TypeEntry:
 
     @cached_property
     def fixed(self) -> frozenset[str]:
-        """Names of the parameters that say what is touched."""
+        """Names of the parameters that say what is touched, or which secrets are used."""
         properties = self.type.spec.parameters.get("properties") or {}
-        return frozenset(name for name, schema in properties.items() if schema.get("fixed") is True)
+        return frozenset(name for name, schema in properties.items() if schema.get("fixed") or schema.get("secret"))
 
     @cached_property
     def parameters(self) -> ParameterSchema:
@@ -65,12 +53,37 @@ class TypeEntry:
         return ParameterSchema(self.type.spec.parameters)
 
 
+class Executors(Protocol):
+    """The executors behind action types. Pure: no I/O."""
+
+    def fault(self, entry: TypeEntry) -> str | None:
+        """Why nothing here runs the type, with the path and what to do: `spec.executor.builtIn.name: ...`."""
+        ...
+
+    def traits(self, entry: TypeEntry, parameters: Json | None) -> Traits:
+        """Only for types without a fault. Parameters None = not known yet: what holds for all of them.
+
+        Raises ValueError, one fault a line, for parameters it cannot read.
+        """
+        ...
+
+    def inverses(self, entry: TypeEntry) -> frozenset[str]:
+        """Names of the types that its own undo may use."""
+        ...
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """All action types of the cluster by name, and the executors behind them."""
 
     types: Mapping[str, TypeEntry]
-    built_ins: BuiltIns
+    executors: Executors
+
+    def inverses(self, action: str) -> frozenset[str]:
+        """Names of the types by which the action's own undo may take it back; none for a type that cannot run."""
+        entry = self.types.get(action)
+        usable = entry is not None and self.executors.fault(entry) is None
+        return self.executors.inverses(entry) if entry and usable else frozenset()
 
 
 @dataclass(frozen=True)

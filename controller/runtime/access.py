@@ -29,8 +29,8 @@ class AccessReviews:
 
     async def of_workflow(self, view: WorkflowView) -> Access:
         metadata, spec = view.workflow.metadata, view.workflow.spec
-        namespace, actions = metadata.namespace or "", set(spec.actions)
-        wanted = [Right("propose", TYPES, action, namespace) for action in sorted(actions)]
+        namespace, actions = metadata.namespace or "", view.actions
+        wanted = [Right("propose", TYPES, action, namespace) for action in actions]
         if spec.service_account_name:
             wanted.append(Right("use", SERVICE_ACCOUNTS, spec.service_account_name, namespace))
         _, revoked, missing = await asyncio.gather(

@@ -141,7 +141,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
             declared = DeclaredReconciler(
                 api=api,
                 declarations=declarations,
-                built_ins=registry,
+                executors=registry,
                 events=events,
                 audit=audit,
                 clock=utc_now,

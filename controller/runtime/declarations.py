@@ -12,7 +12,7 @@ from controller.core.digest import type_digest
 from controller.core.enforcement import Enforcement
 from controller.core.ports import Json
 from controller.core.settings import Settings
-from controller.core.world import BuiltIns, Catalogue, TypeEntry, World
+from controller.core.world import Catalogue, Executors, TypeEntry, World
 
 logger = logging.getLogger(__name__)
 
@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 class Declarations:
     """The declared types, policies and namespaces; a snapshot of them is the `World` of a decision."""
 
-    def __init__(self, built_ins: BuiltIns, settings: Settings) -> None:
-        self._built_ins = built_ins
+    def __init__(self, executors: Executors, settings: Settings) -> None:
+        self._executors = executors
         self._settings = settings
         self._types: dict[str, TypeEntry] = {}
         self._policies: dict[str, ActionPolicy] = {}
@@ -141,7 +141,7 @@ class Declarations:
         world = self._worlds.get(namespace)
         if world is None:
             world = self._worlds[namespace] = World(
-                catalogue=Catalogue(dict(self._types), self._built_ins),
+                catalogue=Catalogue(dict(self._types), self._executors),
                 policies=tuple(self._policies.values()),
                 namespace_labels=self._namespaces.get(namespace, {}),
                 settings=self._settings,

@@ -9,7 +9,7 @@ from controller.core.declared import policy_status, type_status
 from controller.core.mergepatch import merge_patch
 from controller.core.ports import Json, Resource
 from controller.core.record import EventRecord, EventSubject
-from controller.core.world import BuiltIns
+from controller.core.world import Executors
 from controller.kube.api import Api
 from controller.kube.events import EventWriter
 from controller.kube.resources import POLICIES, TYPES
@@ -31,7 +31,7 @@ class DeclaredReconciler:
         *,
         api: Api,
         declarations: Declarations,
-        built_ins: BuiltIns,
+        executors: Executors,
         events: EventWriter,
         audit: AuditLog,
         clock: Clock,
@@ -39,7 +39,7 @@ class DeclaredReconciler:
     ) -> None:
         self._api = api
         self._declarations = declarations
-        self._built_ins = built_ins
+        self._executors = executors
         self._events = events
         self._audit = audit
         self._clock = clock
@@ -56,7 +56,7 @@ class DeclaredReconciler:
     async def _type(self, key: Key) -> None:
         entry = self._declarations.types.get(key.name)
         if entry:
-            status = type_status(entry, self._built_ins, self._clock())
+            status = type_status(entry, self._executors, self._clock())
             await self._write(
                 TYPES, key.name, entry.type.metadata.resource_version, entry.type.status.wire(), status.wire()
             )

@@ -11,7 +11,6 @@ from controller.actions.registry import Registry
 from controller.api.common import ObjectMeta
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import Cluster, Egress, Http, Journal, Json, Request
-from controller.core.validation import executor_name
 from controller.core.world import TypeEntry
 
 
@@ -50,7 +49,7 @@ class Executors:
 
         Raises PermanentFailure where there can be no such runner.
         """
-        executor, journal = self._registry[executor_name(entry)], Journal()
+        executor, journal = self._registry.of(entry), Journal()
         namespace = about.namespace or ""
         request = Request(
             parameters=executor.parse(parameters),

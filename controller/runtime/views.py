@@ -7,9 +7,9 @@ from controller.api.workflow import ActionWorkflow
 from controller.core.attempt_report import Report
 from controller.core.limits import Usage
 from controller.core.ports import Json
-from controller.core.steps import proposal_name
+from controller.core.steps import child_names
 from controller.core.verdicts import WORKFLOW_KIND
-from controller.core.view import Access, Child, Findings, ProposalView, WorkflowView
+from controller.core.view import Access, Child, Earlier, Findings, ProposalView, WorkflowView
 from controller.kube.resources import PROPOSALS, WORKFLOWS
 from controller.runtime.declarations import Declarations
 from controller.runtime.store import Key, Store
@@ -61,14 +61,13 @@ class Views:
         read: Mapping[str, Child],
         findings: Mapping[str, Findings] | None = None,
         access: Access | None = None,
+        earlier: Earlier | None = None,
     ) -> WorkflowView:
         """`read` are children that were read for this decision; the live ones come from the store."""
         workflow = ActionWorkflow.model_validate(raw)
         namespace = workflow.metadata.namespace or ""
-        names = {step.name: step.proposal for step in workflow.status.steps if step.proposal}
         children = dict(read)
-        for step in workflow.spec.steps:
-            name = names.get(step.name) or proposal_name(workflow, step.name)
+        for name in child_names(workflow):
             live = self._store.get(Key(PROPOSALS.plural, namespace, name))
             if live is not None:
                 children[name] = child(live)
@@ -80,6 +79,7 @@ class Views:
             votes=self._votes.of(workflow.metadata.uid),
             findings=findings,
             access=access,
+            earlier=earlier,
         )
 
     def _parent(self, proposal: ActionProposal) -> Json | None:

@@ -281,6 +281,19 @@ def test_a_policy_that_executes_or_has_no_opinion_stops_nothing(guard: Guarded) 
             guard.forget(body)
 
 
+@pytest.mark.parametrize("part", ["undo", "finally"])
+def test_a_freeze_does_not_hold_half_way_what_mends(guard: Guarded, part: str) -> None:
+    """What the operator made to take a step back; a halt and an explicit Observe hold it all the same."""
+    mends = guard.stored(THE_OPERATOR, proposal(metadata__labels={"actionoperator.dev/part": part}))
+    other = guard.stored(THE_OPERATOR, proposal(metadata__labels={"actionoperator.dev/part": "step"}))
+    with in_force(guard, freezes=[FREEZE]):
+        assert writes(guard, mends, attempt(1)).accepted
+        assert writes(guard, other, attempt(1)).status == 403
+    for spec in (HALT, {"mode": "Observe"}):
+        with in_force(guard, **spec):
+            assert writes(guard, mends, attempt(1)).status == 403
+
+
 def test_a_claim_that_cannot_be_judged_is_refused(guard: Guarded) -> None:
     """A time that the schema takes and no rule can compare; who is not covered by that policy is not concerned."""
     mine, others = guard.stored(ALICE, proposal()), guard.stored(ADMIN, proposal())

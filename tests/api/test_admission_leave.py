@@ -218,6 +218,7 @@ def test_a_status_that_comes_with_the_object_is_dropped(guard: Guarded) -> None:
 # -- steps of workflows ------------------------------------------------------------------------------------------------
 
 LABEL, STEP_LABEL = "actionoperator.dev/workflow", "actionoperator.dev/step"
+PART_LABEL = "actionoperator.dev/part"
 
 
 def owner(uid: str = "1-2", **fields: Any) -> Manifest:
@@ -264,6 +265,9 @@ SET_OWNER = "may not set, change or remove owner references of kind ActionWorkfl
     ("create with the label", lambda g: g.create(ALICE, proposal(metadata__labels={LABEL: "roll"})), SET_LABEL),
     ("create with an empty label", lambda g: g.create(ALICE, proposal(metadata__labels={LABEL: ""})), SET_LABEL),
     ("create with a step's label", lambda g: g.create(ALICE, proposal(metadata__labels={STEP_LABEL: "a"})), SET_LABEL),
+    ("create as an undo", lambda g: g.create(ALICE, proposal(metadata__labels={PART_LABEL: "undo"})), SET_LABEL),
+    ("make a step an undo",
+     lambda g: relabels(g, BOB, {LABEL: "roll", STEP_LABEL: "first", "note": "kept", PART_LABEL: "undo"}), SET_LABEL),
     ("create with the owner", lambda g: g.create(ALICE, proposal(metadata__ownerReferences=[owner()])), SET_OWNER),
     ("create with a plain owner",
      lambda g: g.create(ALICE, proposal(metadata__ownerReferences=[owner(controller=False)])), SET_OWNER),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from unit.core.making import type_entry
 
 from controller.actions.base import FIXED, ParameterFaultsError
 from controller.actions.catalogue import catalogue, parameters_schema
@@ -82,7 +83,7 @@ def faults(name: str, parameters: dict[str, Any]) -> list[str]:
     found = parameter_faults(parameters_schema(REGISTRY[name]), parameters)
     if not found:
         try:
-            REGISTRY.parse(name, parameters)
+            REGISTRY[name].parse(parameters)
         except ParameterFaultsError as error:
             return list(error.faults)
     return found
@@ -298,7 +299,7 @@ def test_a_type_with_a_looser_schema_gets_no_further(value: Any) -> None:
     """A cluster's own ActionType may leave the mark out; the executor still takes nothing else."""
     for name, parameter, place in PLACES:
         with pytest.raises(ParameterFaultsError, match=f"parameters.{parameter}") as caught:
-            REGISTRY.parse(name, changed(name, {parameter: place(value)}))
+            REGISTRY[name].parse(changed(name, {parameter: place(value)}))
         assert SECRET not in str(caught.value)
 
 
@@ -326,7 +327,7 @@ def test_harmless_names_are_let_through(name: str) -> None:
 
 def test_all_faults_come_at_once() -> None:
     with pytest.raises(ParameterFaultsError) as caught:
-        REGISTRY.parse("scale-workload", {"kind": "Pod", "replicas": -1, "bogus": 1})
+        REGISTRY["scale-workload"].parse({"kind": "Pod", "replicas": -1, "bogus": 1})
     assert len(caught.value.faults) == 4
     assert str(caught.value).splitlines() == list(caught.value.faults)
 
@@ -342,7 +343,7 @@ def test_all_faults_come_at_once() -> None:
     ],
 )  # fmt: skip
 def test_what_may_be_repeated(name: str, parameters: dict[str, Any], idempotent: bool) -> None:
-    assert REGISTRY.traits(name, changed(name, parameters)).idempotent is idempotent
+    assert REGISTRY.traits(type_entry(name), changed(name, parameters)).idempotent is idempotent
 
 
 def test_the_registry_names_the_types_of_the_documentation() -> None:
@@ -351,8 +352,9 @@ def test_the_registry_names_the_types_of_the_documentation() -> None:
         "resume-rollout", "set-image", "set-resources", "set-hpa-bounds", "suspend-cronjob", "resume-cronjob",
         "trigger-cronjob", "cordon-node", "uncordon-node", "http-request", "run-job",
     ]  # fmt: skip
-    assert REGISTRY.version("wait") == 1
-    assert REGISTRY.version("nope") is None
+    assert all(REGISTRY.fault(type_entry(name)) is None for name in NAMES)
+    unknown = {"builtIn": {"name": "nope", "version": 1}}
+    assert "has no executor nope" in (REGISTRY.fault(type_entry("wait", executor=unknown)) or "")
     assert {action.name for action in REGISTRY if not action.needs_runner} == {
         "wait", "log-message", "http-request",
     }  # fmt: skip

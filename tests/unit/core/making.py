@@ -27,7 +27,7 @@ from controller.core.limits import PolicyUsage, TargetUsage, Unused, Usage
 from controller.core.operation import new_operation
 from controller.core.ports import Done, Json, PreviewResult
 from controller.core.settings import Settings
-from controller.core.view import Access, Chance, Child, Fault, Findings, ProposalView, WorkflowView
+from controller.core.view import Access, Chance, Child, Earlier, Fault, Findings, ProposalView, WorkflowView
 from controller.core.world import Catalogue, TypeEntry, World
 
 NOW = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
@@ -319,6 +319,7 @@ def workflow_view(
     votes: Sequence[ActionApproval] = (),
     access: Access | None = None,
     enforcement: Enforcement = UNPROVEN,
+    earlier: Earlier | None = None,
 ) -> WorkflowView:
     """A workflow that may run, and its world. `findings` None = no previews gathered for this decision."""
     made, raw_spec = workflow(spec, status, steps=steps, created=created)
@@ -332,4 +333,5 @@ def workflow_view(
         votes=votes,
         findings=findings,
         access=access,
+        earlier=earlier,
     )

@@ -136,7 +136,6 @@ def test_an_unknown_risk_fits_all() -> None:
     ("spec", "path"),
     [
         ({"kinds": {"allowed": ["apps/Deployment"]}}, "spec.kinds"),
-        ({"dynamicTargets": "Allow"}, "spec.dynamicTargets"),
         ({"maintenance": True}, "spec.maintenance"),
         ({"match": {"clusters": ["a"]}}, "spec.match.clusters"),
         ({"http": {"allowedPorts": [80]}}, "spec.http.allowedPorts"),

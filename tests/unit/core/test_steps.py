@@ -98,7 +98,7 @@ def found(change: Any = None, spec: Any = None) -> bool:
     raw = body()
     raw["metadata"] |= {"uid": UID, **(change or {})}
     raw["spec"] = {**raw["spec"], **(spec or {})}
-    return is_ours(made, made.spec.steps[0], Child(ActionProposal.model_validate(raw), raw["spec"]))
+    return is_ours(made, new_step(made, made.spec.steps[0]), Child(ActionProposal.model_validate(raw), raw["spec"]))
 
 
 OWNER: Any = {"apiVersion": "actionoperator.dev/v1alpha1", "kind": "ActionWorkflow", "name": "roll-out"}
@@ -136,7 +136,7 @@ def test_only_what_was_made_for_the_step_is_taken(change: Any, spec: Any, ours: 
 
 def test_what_does_not_exist_is_not_ours() -> None:
     made, _ = workflow()
-    assert not is_ours(made, made.spec.steps[0], Child(None, {}))
+    assert not is_ours(made, new_step(made, made.spec.steps[0]), Child(None, {}))
 
 
 json_values = st.recursive(

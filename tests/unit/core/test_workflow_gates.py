@@ -82,10 +82,7 @@ RUNNERS = [EXECUTE, {"serviceAccountName": "a"}, {"serviceAccountName": "b"}]
         ),
         pytest.param(gates.invalid, view({"x": 1}, KNOWN), None, id="found in order before"),
         pytest.param(
-            gates.invalid, view({"onFailure": "Rollback"}), refused(Reason.NOT_SUPPORTED), id="not carried out"
-        ),
-        pytest.param(
-            gates.invalid, view(steps=[{"name": "one", "when": "true"}]), refused(Reason.NOT_SUPPORTED), id="when"
+            gates.invalid, view(steps=[{"name": "one", "when": "truth"}]), refused(Reason.INVALID_EXPRESSION), id="when"
         ),
         pytest.param(
             gates.invalid, view({"order": "Graph"}, steps=[{"name": "one", "dependsOn": ["x"]}]),
@@ -206,7 +203,7 @@ def test_gates_are_asked_in_order(circumstances: Any, gate: str) -> None:
 
 def test_all_faults_of_all_steps_are_told_at_once() -> None:
     seen = view(
-        {"order": "Graph", "x": 1, "onFailure": "Rollback"},
+        {"order": "Graph", "x": 1},
         steps=[
             {"name": "one", "action": "scale"},
             {"name": "two", "parameters": {"level": "Loud"}, "dependsOn": ["three"]},
@@ -215,7 +212,7 @@ def test_all_faults_of_all_steps_are_told_at_once() -> None:
     found = gates.invalid(seen, NOW)
     assert isinstance(found, Finish)
     for words in (
-        "spec.x", "spec.onFailure", "[two].dependsOn: there is no step three", "[one].action: there is no ActionType",
+        "spec.x", "[two].dependsOn: there is no step three", "[one].action: there is no ActionType",
         "[two].parameters.level", "[two].parameters.message: is required",
     ):  # fmt: skip
         assert words in found.message

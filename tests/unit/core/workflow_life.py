@@ -9,11 +9,11 @@ from unit.core.making import NOW, WORKFLOW_UID, workflow, workflow_view
 
 from controller.api.names import StepOutcome
 from controller.api.proposal import ActionProposal
-from controller.api.workflow import StepStatus, WorkflowStatus
+from controller.api.workflow import ActionWorkflow, StepStatus, WorkflowStatus
 from controller.core.decision import Decision, Gather
 from controller.core.ports import Json
-from controller.core.steps import proposal_name
-from controller.core.view import Child, WorkflowView
+from controller.core.steps import proposal_name, undo_name
+from controller.core.view import Child, Earlier, WorkflowView
 from controller.core.workflow import decide
 
 MOST_ROUNDS = 50
@@ -33,6 +33,8 @@ class Life:
         self.stored: dict[str, Json] = {}
         self.gone: set[str] = set()
         self.created: list[str] = []
+        self.earlier: ActionWorkflow | None = None
+        """What it retries, if that is there."""
         self.last: Decision[WorkflowStatus] = Decision()
 
     def view(self, children: Mapping[str, Child], findings: Any) -> WorkflowView:
@@ -61,13 +63,18 @@ class Life:
             decision = decide(self.view(read | live, findings), self.now)
             if decision.gather is Gather.PREVIEW:
                 findings = "all seen"
+            elif decision.gather is Gather.EARLIER:
+                self.world["earlier"] = Earlier(self.earlier)
             elif decision.read:
                 read |= {name: self._read(name) for name in decision.read}
             elif decision.create:
                 for step in decision.create:
                     if step.name not in self.stored:
                         self.put(step.name, step.body)
-                        self.created.append(self.stored[step.name]["metadata"]["labels"]["actionoperator.dev/step"])
+                        labels = step.body["metadata"]["labels"]
+                        part = labels.get("actionoperator.dev/part")
+                        undo = "undo " if part == "undo" else ""
+                        self.created.append(undo + labels["actionoperator.dev/step"])
                     read[step.name] = self._read(step.name)
             else:
                 return decision
@@ -85,6 +92,14 @@ class Life:
 
     def name_of(self, step: str) -> str:
         return proposal_name(workflow(self.spec, steps=self.steps)[0], step)
+
+    def undo_of(self, step: str) -> Json:
+        """The proposal that takes the step back."""
+        return self.stored[undo_name(workflow(self.spec, steps=self.steps)[0], step)]
+
+    def undone(self, step: str, outcome: str = "Succeeded", message: str = "") -> None:
+        """What takes the step back has ended."""
+        self.undo_of(step)["status"] |= {"outcome": outcome, "message": message or outcome}
 
     def say(self, step: str, **status: Any) -> None:
         """What the step's proposal says of itself from now on."""

@@ -238,7 +238,7 @@ class Operator:
             clock=clock,
         )  # fmt: skip
         declared = DeclaredReconciler(
-            api=api, declarations=self.declarations, built_ins=registry, events=events, audit=AuditLog(self.audit),
+            api=api, declarations=self.declarations, executors=registry, events=events, audit=AuditLog(self.audit),
             clock=clock, usage=self.usage,
         )  # fmt: skip
         self.reaper = Reaper(api, clock, None)
