@@ -175,7 +175,7 @@ class World:
         known = name in self.judge.stored_policies
         path = _path(POLICIES, name)
         if known and spec != self.judge.stored_policies[name]:
-            self.town.must("DELETE", path)
+            self._delete_policy(name, self.judge.stored_policies[name])
             del self.judge.stored_policies[name]
             known = False
         if spec is not None and not known:
@@ -494,7 +494,13 @@ class World:
             for raw in self.town.must("GET", f"{RBAC}/namespaces/{namespace}/rolebindings")["items"]:
                 if raw["roleRef"]["name"].startswith("approve-"):
                     self.town.must("DELETE", f"{RBAC}/namespaces/{namespace}/rolebindings/{raw['metadata']['name']}")
-        self.town.must("DELETE", _path(POLICIES))
+        for raw in self.town.must("GET", _path(POLICIES))["items"]:
+            self._delete_policy(raw["metadata"]["name"], raw["spec"])
+
+    def _delete_policy(self, name: str, spec: Json) -> None:
+        if spec.get("halt"):  # what halts cannot be deleted
+            self.town.must("PATCH", _path(POLICIES, name), {"spec": {"halt": None}})
+        self.town.must("DELETE", _path(POLICIES, name))
 
 
 @dataclass(frozen=True)
