@@ -363,9 +363,9 @@ def test_the_registry_names_the_types_of_the_documentation() -> None:
 @pytest.mark.parametrize("parameter", ["secretHeaders", "bearerToken", "secretBody"])
 def test_secrets_are_read_as_the_runner(parameter: str) -> None:
     plain = {"secretHeaders": ..., "bearerToken": ..., "secretBody": ...}
-    assert not REGISTRY.traits("http-request", changed("http-request", plain)).needs_runner
+    assert not REGISTRY.traits(type_entry("http-request"), changed("http-request", plain)).needs_runner
     del plain[parameter]
-    assert REGISTRY.traits("http-request", changed("http-request", plain)).needs_runner
+    assert REGISTRY.traits(type_entry("http-request"), changed("http-request", plain)).needs_runner
 
 
 @pytest.mark.parametrize("manifest", catalogue(REGISTRY), ids=NAMES)
