@@ -98,7 +98,7 @@ class ProposalView:
         """Who asks; for a step it is proven only if its workflow's requester is."""
         created = self.proposal.metadata.creation_timestamp
         return self.world.requester(
-            self.proposal.spec, created, self.parent.metadata.creation_timestamp if self.parent else created
+            self.proposal.spec.requester, created, self.parent.metadata.creation_timestamp if self.parent else created
         )
 
     @property
@@ -257,7 +257,7 @@ class WorkflowView:
         return tuple(map(self.policy_of, self.actions))
 
     def policy_of(self, action: str) -> EffectivePolicy:
-        requester = self.world.requester(self.workflow.spec, self.workflow.metadata.creation_timestamp)
+        requester = self.world.requester(self.workflow.spec.requester, self.workflow.metadata.creation_timestamp)
         return self.world.policy_for(self.workflow.metadata.namespace or "", action, requester)
 
     def runner_of(self, action: str) -> str | None:

@@ -317,11 +317,11 @@ def workflow_view(
     created: datetime = CREATED,
     findings: Mapping[str, Findings] | str | None = "all seen",
     votes: Sequence[ActionApproval] = (),
-    access: Access | None = None,
+    access: Access | str | None = "all allowed",
     enforcement: Enforcement = UNPROVEN,
     earlier: Earlier | None = None,
 ) -> WorkflowView:
-    """A workflow that may run, and its world. `findings` None = no previews gathered for this decision."""
+    """A workflow that may run, and its world. `findings`, `access` None = not gathered for this decision."""
     made, raw_spec = workflow(spec, status, steps=steps, created=created)
     if isinstance(findings, str):
         findings = {step.name: SEEN for step in made.spec.steps}
@@ -332,6 +332,6 @@ def workflow_view(
         children=children or {},
         votes=votes,
         findings=findings,
-        access=access,
+        access=Access() if isinstance(access, str) else access,
         earlier=earlier,
     )
