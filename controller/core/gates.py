@@ -287,6 +287,9 @@ GATES: tuple[Gate, ...] = (
     unchecked,
 )
 
+STILL: tuple[Gate, ...] = (leave_lost, changed_since_approved, policy_unsupported, outside_window, frozen)
+"""What is asked once more after preconditions were waited for, beside cancelled, rejected, suspended and halted."""
+
 
 def first_refusal(view: ProposalView, now: datetime) -> Verdict | None:
     """The verdict of the first gate that has one; None = it may start."""
@@ -327,6 +330,9 @@ def _ended(view: ProposalView, otherwise: Finish) -> Finish:
         message = (
             f"{otherwise.message}, while it is not known whether an earlier attempt took effect; look at the target"
         )
+        return Finish(Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN, message, Transition.OUTCOME_UNKNOWN)
+    if otherwise.outcome is Outcome.FAILED and attempts and attempts[-1].reason is Reason.CANNOT_TELL:
+        message = f"{otherwise.message}; {attempts[-1].message}"
         return Finish(Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN, message, Transition.OUTCOME_UNKNOWN)
     if otherwise.outcome in (Outcome.CANCELLED, Outcome.REJECTED) and effect_made(attempts):
         message = f"{otherwise.message} after its effect was made; status.undo says what puts things back"

@@ -40,6 +40,8 @@ INTERRUPTED = AttemptResult.INTERRUPTED, None, False
 CANCELLED = AttemptResult.NOT_DONE, Outcome.CANCELLED, True
 EFFECT_MADE = AttemptResult.FAILED, Outcome.CANCELLED, True
 
+PRECONDITION = {"transient": False, "reason": Reason.PRECONDITION_FAILED}
+
 TABLE = [
     # effect, facts, idempotent, at most once
     ("done, verified", Effect.DONE, {"verified": True}, SUCCEEDED, SUCCEEDED),
@@ -49,6 +51,9 @@ TABLE = [
     ("done, then cancelled", Effect.DONE, {"stop": Stop.CANCELLED}, EFFECT_MADE, EFFECT_MADE),
     ("done, then halted", Effect.DONE, {"stop": Stop.HALTED}, INTERRUPTED, INTERRUPTED),
     ("done, then crashed", Effect.DONE, {"stop": Stop.CRASHED}, INTERRUPTED, INTERRUPTED),
+    ("done, cannot be told", Effect.DONE, {"reason": Reason.CANNOT_TELL}, VERIFY_AGAIN, VERIFY_AGAIN),
+    ("not done, precondition", Effect.NOT_DONE, PRECONDITION, REFUSED, REFUSED),
+    ("not done, crashed", Effect.NOT_DONE, {"stop": Stop.CRASHED}, INTERRUPTED, INTERRUPTED),
     ("not done, transient", Effect.NOT_DONE, {}, AGAIN, AGAIN),
     ("not done, permanent", Effect.NOT_DONE, {"transient": False}, REFUSED, REFUSED),
     ("not done, timeout", Effect.NOT_DONE, {"stop": Stop.TIMEOUT}, AGAIN, AGAIN),
@@ -119,6 +124,23 @@ def test_an_unclear_end_says_what_to_look_at() -> None:
         pytest.param(
             claimed(attempt(1, "NotDone"), attempt(2, "NotDone"), attempt(3), retryCount=2),
             report(Effect.NOT_DONE, of="attempt-3"), Outcome.FAILED, Reason.ATTEMPTS_EXHAUSTED, id="exhausted",
+        ),
+        pytest.param(
+            claimed(attempt()), report(Effect.NOT_DONE, **PRECONDITION), Outcome.FAILED, Reason.PRECONDITION_FAILED,
+            id="a precondition is false",
+        ),
+        pytest.param(
+            claimed(attempt(1, "Unknown"), attempt(2)), report(Effect.NOT_DONE, of="attempt-2", **PRECONDITION),
+            Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN, id="a precondition is false after a lost answer",
+        ),
+        pytest.param(
+            claimed(attempt(1, "Failed"), attempt(2, "Failed"), attempt(3), retryCount=2),
+            report(Effect.DONE, of="attempt-3", reason=Reason.CANNOT_TELL), Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN,
+            id="what it is for cannot be told to the end",
+        ),
+        pytest.param(
+            claimed(attempt(1, "Failed"), attempt(2, "Failed", reason="CannotTell"), attempt(3), retryCount=2),
+            report(Effect.DONE, of="attempt-3"), Outcome.FAILED, Reason.ATTEMPTS_EXHAUSTED, id="told at last: no",
         ),
         pytest.param(
             claimed(attempt(1, "Unknown"), attempt(2, "NotDone"), attempt(3), retryCount=2),
