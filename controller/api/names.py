@@ -168,7 +168,9 @@ class Reason(StrEnum):
     OPERATOR_RESTARTED = "OperatorRestarted"
     STEP_FAILED = "StepFailed"
     STEP_UNKNOWN = "StepUnknown"
-    # how a step ended that never got a proposal
+    # how a step ended that never got a proposal of its own
+    TAKEN_FROM_EARLIER = "TakenFromEarlier"
+    """It succeeded in the workflow that this one retries."""
     WHEN_FALSE = "WhenFalse"
     """Its `when` is false: it was not needed, and does not count as failed."""
     NOT_STARTED = "NotStarted"
@@ -179,8 +181,6 @@ class Reason(StrEnum):
     """A proposal of its name is there that was not made for it."""
     PROPOSAL_GONE = "ProposalGone"
     """Its proposal was deleted."""
-    NO_UNDO = "NoUndo"
-    """Nothing takes it back."""
     INTERNAL_ERROR = "InternalError"
     """A fault of the operator itself while it handled this object."""
 

@@ -121,12 +121,8 @@ def recompute(subject: Subjects, raw_spec: Json, world: World) -> Recomputed:
         document = proposal_request(view, entry)
     else:
         whole = WorkflowView(subject, raw_spec, world, {})
-        found = [
-            fault.message
-            for step in whole.definition.all
-            for fault in step_faults(whole, step)
-            if fault.reason is not Reason.RUNNER_MISSING
-        ]
+        faults = [fault for step in whole.definition.all for fault in step_faults(whole, step)]
+        found = [fault.message for fault in faults if fault.reason is not Reason.RUNNER_MISSING]
         if found:
             raise ValidationError(found)
         document = workflow_request(whole)

@@ -13,7 +13,9 @@ from controller.core.attempts import claim, effect_made, replace_last
 from controller.core.conclude import conclude, moment
 from controller.core.decision import Act, Decision, Work
 from controller.core.digest import digest, sha256
-from controller.core.gates import STILL, cancelled, first_refusal, halted, idempotent, suspended
+from controller.core.ending_gates import cancelled, idempotent
+from controller.core.gates import STILL, first_refusal
+from controller.core.leave_gates import halted, suspended
 from controller.core.lifecycle import blocked, effective_mode, in_order, proposed, refused, waiting
 from controller.core.ports import PreviewResult
 from controller.core.request import acts_as, proposal_request
@@ -130,6 +132,7 @@ def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
         update={
             "attempts": attempts,
             "started_at": status.started_at or now,
+            "risk": entry.type.spec.risk,
             "runner": acts_as(view, entry),
             "next_retry_at": None,
         }

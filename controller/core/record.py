@@ -34,6 +34,7 @@ WARNING_EVENTS = frozenset(
         Transition.RETRY_EXHAUSTED,
         Transition.EXPIRED,
         Transition.OUTCOME_UNKNOWN,
+        Transition.ROLLBACK_FAILED,
         Transition.BLOCKED,
         Transition.KILL_SWITCH,
     }

@@ -44,6 +44,14 @@ def child_names(workflow: ActionWorkflow) -> Iterator[str]:
             yield (status.rollback and status.rollback.proposal) or undo_name(workflow, step.name)
 
 
+def recorded(status: Json) -> Iterator[tuple[str, bool]]:
+    """The name of each proposal that a workflow's stored status records, and whether it records its end."""
+    for step in status.get("steps") or ():
+        for made in (step, step.get("rollback") or {}):
+            if made.get("proposal"):
+                yield made["proposal"], bool(made.get("outcome"))
+
+
 def recorded_uids(workflow: ActionWorkflow) -> frozenset[str]:
     """The proposals that belong to it."""
     made = [(step.uid, step.rollback.uid if step.rollback else None) for step in workflow.status.steps]

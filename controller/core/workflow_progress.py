@@ -64,7 +64,7 @@ def told(view: WorkflowView, status: WorkflowStatus, steps: tuple[StepStatus, ..
             status = note(status, Transition.STEP_SKIPPED, message, actor=actor, at=now)
     for step in steps:
         old = before[step.name].rollback if step.name in before else None
-        if step.rollback and step.rollback.outcome and not (old and old.outcome):
+        if step.rollback and step.rollback.outcome and not (old and old.outcome) and not _nothing_to_take_back(step):
             transition, message = _taken_back(step)
             status = note(status, transition, message, actor=actor, at=now)
     retries = [step.next_retry_at for step in steps if step.next_retry_at and not step.outcome]
@@ -77,6 +77,11 @@ def told(view: WorkflowView, status: WorkflowStatus, steps: tuple[StepStatus, ..
             "started_at": status.started_at or (now if any(map(started, steps)) else None),
         }
     )
+
+
+def _nothing_to_take_back(step: StepStatus) -> bool:
+    """Whether it left nothing behind, so that nobody misses its undo."""
+    return not passed(step) and step.rollback is not None and step.rollback.outcome is StepOutcome.SKIPPED
 
 
 def _taken_back(step: StepStatus) -> tuple[Transition, str]:
@@ -142,7 +147,7 @@ def end(view: WorkflowView, status: WorkflowStatus, now: datetime) -> WorkflowSt
 
 def _backs(steps: Sequence[StepStatus]) -> Iterator[str]:
     """What became of taking back, in words."""
-    back = [step for step in steps if step.rollback]
+    back = [step for step in steps if step.rollback and not _nothing_to_take_back(step)]
     for what, wanted in (
         ("taken back", {StepOutcome.SUCCEEDED}),
         ("NOT taken back", set(StepOutcome) - {StepOutcome.SUCCEEDED, StepOutcome.SKIPPED}),

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from controller.core.ports import Json
+from controller.core.steps import recorded
 from controller.kube.resources import APPROVALS, DECLARED, LIVING, NAMESPACES, PROPOSALS, TYPES, WORKFLOWS
 from controller.runtime.attempts import Owner
 from controller.runtime.declarations import Declarations
@@ -186,9 +187,9 @@ class Intake:
     def _enqueue_steps(self, key: Key) -> None:
         """The proposals of a workflow's steps that have not ended are due."""
         raw = self._store.get(key) if key.plural == WORKFLOWS.plural else None
-        for step in ((raw or {}).get("status") or {}).get("steps") or ():
-            if step.get("proposal") and not step.get("outcome"):
-                self._queue.add(Key(PROPOSALS.plural, key.namespace, step["proposal"]))
+        for name, ended in recorded((raw or {}).get("status") or {}):
+            if not ended:
+                self._queue.add(Key(PROPOSALS.plural, key.namespace, name))
 
 
 def key_of(plural: str, raw: Json) -> Key:

@@ -1,12 +1,11 @@
 """Carries out decisions about workflows: gather, create the steps' proposals, write."""
 
-from collections.abc import Iterator
-
-from controller.api.workflow import WorkflowStatus
+from controller.api.workflow import ActionWorkflow, WorkflowStatus
 from controller.core.decision import Decision, Gather, NewStep
 from controller.core.errors import Conflict, NotFound
 from controller.core.ports import Json
-from controller.core.view import Access, Child, Findings, WorkflowView
+from controller.core.steps import recorded
+from controller.core.view import Access, Child, Earlier, Findings, WorkflowView
 from controller.core.workflow import decide
 from controller.kube.api import Api
 from controller.kube.resources import PROPOSALS, WORKFLOWS
@@ -18,7 +17,7 @@ from controller.runtime.recorder import Recorder
 from controller.runtime.store import Key, Store
 from controller.runtime.views import Views, child
 
-MAX_ROUNDS = 6
+MAX_ROUNDS = 30
 
 
 class WorkflowReconciler:
@@ -52,7 +51,7 @@ class WorkflowReconciler:
 
     def gone(self, key: Key, last: Json) -> None:
         """The workflow was deleted; Kubernetes deletes its steps' proposals."""
-        for name in _recorded(last):
+        for name, _ in recorded(last.get("status") or {}):
             self._ended.pop(Key(PROPOSALS.plural, key.namespace, name), None)
 
     async def reconcile(self, key: Key, raw: Json) -> Handled:
@@ -61,28 +60,29 @@ class WorkflowReconciler:
         if decision.status is None:
             return Handled(raw, decision.wake_at)
         stored = await self._recorder.write(WORKFLOWS, raw, view.workflow.status, decision.status)
-        for step in decision.status.steps:
-            if step.outcome and step.proposal:
-                self._ended.pop(Key(PROPOSALS.plural, key.namespace, step.proposal), None)
-            if step.rollback and step.rollback.outcome and step.rollback.proposal:
-                self._ended.pop(Key(PROPOSALS.plural, key.namespace, step.rollback.proposal), None)
+        for name, ended in recorded(stored["status"]):
+            if ended:
+                self._ended.pop(Key(PROPOSALS.plural, key.namespace, name), None)
         return Handled(stored, decision.wake_at)
 
     async def _decide(self, key: Key, raw: Json) -> tuple[WorkflowView, Decision[WorkflowStatus]]:
         read: dict[str, Child] = {
             name: child(ended)
-            for name in _recorded(raw)
+            for name, _ in recorded(raw.get("status") or {})
             if (ended := self._ended.get(Key(PROPOSALS.plural, key.namespace, name)))
         }
         findings: dict[str, Findings] | None = None
         access: Access | None = None
+        earlier: Earlier | None = None
         for _ in range(MAX_ROUNDS):
-            view = self._views.workflow(raw, read=read, findings=findings, access=access)
+            view = self._views.workflow(raw, read=read, findings=findings, access=access, earlier=earlier)
             decision = decide(view, self._clock())
             if decision.gather is Gather.PREVIEW:
                 findings = await self._previews.of_workflow(view)
             elif decision.gather is Gather.ACCESS:
                 access = await self._reviews.of_workflow(view)
+            elif decision.gather is Gather.EARLIER:
+                earlier = await self._earlier(view)
             elif decision.read:
                 read |= {name: await self._read(key.namespace, name) for name in sorted(decision.read)}
             elif decision.create:
@@ -90,6 +90,16 @@ class WorkflowReconciler:
             else:
                 return view, decision
         raise RuntimeError(f"the decision about {key} asks for the same again and again")
+
+    async def _earlier(self, view: WorkflowView) -> Earlier:
+        retry_of = view.workflow.spec.retry_of
+        if retry_of is None:
+            return Earlier(None)
+        try:
+            raw = await self._api.get(WORKFLOWS, retry_of.name, namespace=view.workflow.metadata.namespace)
+        except NotFound:
+            return Earlier(None)
+        return Earlier(ActionWorkflow.model_validate(raw))
 
     async def _create(self, namespace: str, step: NewStep) -> Child:
         """Creates the step's proposal, or finds the one that has its name."""
@@ -105,11 +115,3 @@ class WorkflowReconciler:
             return child(await self._api.get(PROPOSALS, name, namespace=namespace))
         except NotFound:
             return Child(None, {})
-
-
-def _recorded(raw: Json) -> Iterator[str]:
-    """Names of the proposals that the workflow's status records."""
-    for step in (raw.get("status") or {}).get("steps") or ():
-        for made in (step, step.get("rollback") or {}):
-            if made.get("proposal"):
-                yield made["proposal"]

@@ -110,7 +110,7 @@ def test_everything_wrong_is_told_before_step_one(stage: Stage) -> None:
         {"name": "b", **LOG, "dependsOn": ["a"]},
         {"name": "c", "action": "scale-workloads", "parameters": {}},
         {"name": "d", "action": "log-message", "parameters": {"message": 7, "volume": 11}},
-        {"name": "e", **LOG, "when": "true"},
+        {"name": "e", **LOG, "when": "steps.zz.outcome == 'Failed'"},
     ]
     stage.apply(workflow("wrong", steps, order="Graph"))
     status = stage.outcome("aw", "wrong")
