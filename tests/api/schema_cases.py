@@ -227,6 +227,13 @@ WORKFLOW_CASES = [
     bounds(WORKFLOW, "onFailure", "Continue", "Ignore", "words"),
     bounds(WORKFLOW, "maxParallel", 1, 0, "least"),
     bounds(WORKFLOW, "maxParallel", 100, 101, "most"),
+    Case(
+        "a check of a step",
+        WORKFLOW,
+        {"spec.steps.0.verify": [HTTP_CHECK]},
+        {"spec.steps.0.verify": [CHECK | HTTP_CHECK]},
+        "give exactly one of resource, http",
+    ),
     Case("when says something", WORKFLOW, {"spec.steps.0.when": "true"}, {"spec.steps.0.when": ""}, "steps[0].when"),
 ]
 
