@@ -114,6 +114,8 @@ class Attempt(StatusModel):
     """The claim."""
     deadline: Timestamp
     """When it is given up."""
+    preconditions_met_at: Timestamp | None = None
+    """When all its preconditions were true, where it has any. Nothing is done before this is written."""
     done_at: Timestamp | None = None
     """When the effect was known to be made."""
     finished_at: Timestamp | None = None

@@ -178,6 +178,11 @@ class ProposalView:
         return timeout_seconds(self.proposal.spec.timeout_seconds, self.type, self.world.settings)
 
     @property
+    def waiting_seconds(self) -> int:
+        """How long its preconditions may be waited for, on top of the time of one attempt."""
+        return max((check.timeout_seconds or 0 for check in self.proposal.spec.preconditions), default=0)
+
+    @property
     def retry(self) -> RetryConfig:
         """Raises ValueError if the merged settings contradict each other."""
         own = self.proposal.spec.retry

@@ -90,16 +90,19 @@ class AttemptRunner:
     async def drain(self, seconds: float) -> None:
         """Waits for effects under way, then ends what is left, leaving it open for the next process.
 
-        An attempt whose effect is made and only verified is left at once: the next process verifies it as well.
+        An attempt that only looks is left at once: the next process waits for preconditions, or verifies, as well.
         """
         all_running = list(self._running.values())
-        under_way = [current.task for current in all_running if current.run.assignment.journal.done is None]
+        under_way = [current.task for current in all_running if current.run.assignment.makes_effect]
         if under_way:
             await asyncio.wait(under_way, timeout=seconds)
         left = [current.task for current in self._running.values()]
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        for owner, current in list(self._running.items()):
+            if current.task.done():  # cancelled before its first step: it could not say so itself
+                del self._running[owner]
 
     async def _see_to(self, owner: Owner, run: AttemptRun) -> None:
         try:

@@ -7,6 +7,7 @@ from controller.api.names import Transition
 from controller.api.proposal import ActionProposal, Attempt, ProposalStatus
 from controller.api.workflow import ActionWorkflow
 from controller.core.attempt_report import Effect, Stop
+from controller.core.checks import named
 from controller.core.decision import Act, Decision, Gather
 from controller.core.errors import PermanentFailure
 from controller.core.lifecycle import UNKNOWN_ACTOR
@@ -256,6 +257,8 @@ class ProposalReconciler:
             executor=ready.executor,
             request=ready.request,
             journal=ready.journal,
+            preconditions=named("preconditions", view.proposal.spec.preconditions),
+            verify=named("verify", view.proposal.spec.verify),
         )
 
 

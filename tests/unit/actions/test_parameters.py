@@ -9,10 +9,10 @@ from unit.core.making import type_entry
 
 from controller.actions.base import FIXED, ParameterFaultsError
 from controller.actions.catalogue import catalogue, parameters_schema
-from controller.actions.credentials import looks_like_credential
 from controller.actions.registry import Registry, built_ins
 from controller.api.actiontype import ActionType
 from controller.api.base import unknown_fields
+from controller.core.credentials import looks_like_credential
 from controller.core.parameters import parameter_faults, schema_fault
 
 REGISTRY: Registry = built_ins(lambda: datetime.now(UTC))
