@@ -72,6 +72,11 @@ class AttemptRun:
         self._redactor = assignment.request.redactor
         self._done_at = assignment.attempt.done_at
 
+    @property
+    def progress(self) -> str:
+        """What the executor said last of how far it is."""
+        return self._redactor.text(self.assignment.journal.said)
+
     def stop(self, reason: Stop) -> None:
         """Asks it to stop; `report` returns soon after. Asking again changes nothing."""
         if self._stop is not None:

@@ -470,3 +470,39 @@ def test_what_an_executor_breaks_with_is_logged_with_its_place(caplog: pytest.Lo
     came_to(Fake(run_=RuntimeError("whatever")))
     assert "Traceback" in caplog.text
     assert "RuntimeError: whatever" in caplog.text
+
+
+def test_progress_is_told_once_for_each_new_word_and_gone_with_the_attempt() -> None:
+    async def run() -> None:
+        told: list[str] = []
+        fake = Fake(run_=forever)
+        scene = Scene(fake)
+        scene.runner = AttemptRunner(
+            utc_now, scene._on_report, on_progress=lambda owner: told.append(scene.runner.progress(owner))
+        )
+        assert scene.runner.progress(OWNER) == ""
+        scene.start()
+        await scene.until("run")
+        for text in ("1 of 2", "1 of 2", "2 of 2"):
+            fake.journal.progress(text)
+        assert told == ["1 of 2", "2 of 2"]
+        scene.runner.stop(OWNER, Stop.CANCELLED)
+        await scene.report()
+        assert scene.runner.progress(OWNER) == ""
+
+    asyncio.run(run())
+
+
+def test_progress_hides_what_secrets_hold() -> None:
+    async def run() -> None:
+        fake = Fake(run_=forever)
+        scene = Scene(fake)
+        scene.assignment.request.redactor.learn("hunter2-hunter2")
+        scene.start()
+        await scene.until("run")
+        fake.journal.progress("asked with hunter2-hunter2")
+        assert scene.runner.progress(OWNER) == "asked with [redacted]"
+        scene.runner.stop(OWNER, Stop.CANCELLED)
+        await scene.report()
+
+    asyncio.run(run())
