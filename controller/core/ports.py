@@ -189,8 +189,16 @@ class Cluster(Protocol):
         """The changed object. `metadata.resourceVersion` or `uid` in a merge patch are preconditions."""
         ...
 
-    async def delete(self, resource: Resource, name: str, *, uid: str, dry_run: bool = False) -> None:
-        """Deletes the object with that uid (background propagation)."""
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        uid: str,
+        grace_period_seconds: int | None = None,
+        dry_run: bool = False,
+    ) -> None:
+        """Deletes the object with that uid (background propagation); by default with its own grace period."""
         ...
 
 
