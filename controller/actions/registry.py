@@ -8,11 +8,15 @@ from typing import Any
 
 from controller.actions.base import Action
 from controller.actions.cordon_node import CordonNode, UncordonNode
+from controller.actions.delete_failed_pods import DeleteFailedPods
+from controller.actions.drain_node import DrainNode
 from controller.actions.http_request import HttpRequest
 from controller.actions.log_message import LogMessage
+from controller.actions.remove_pod import DeletePod, EvictPod
 from controller.actions.restart_rollout import RestartRollout
 from controller.actions.run_job import RunJob
 from controller.actions.scale_workload import ScaleWorkload
+from controller.actions.taint_node import TaintNode, UntaintNode
 from controller.actions.wait import Wait
 from controller.core.world import Traits, TypeEntry
 
@@ -73,8 +77,14 @@ def built_ins(now: Callable[[], datetime]) -> Registry:
             LogMessage(),
             ScaleWorkload(),
             RestartRollout(now),
+            DeletePod(),
+            EvictPod(now),
+            DeleteFailedPods(),
             CordonNode(),
             UncordonNode(),
+            DrainNode(now),
+            TaintNode(),
+            UntaintNode(),
             HttpRequest(now),
             RunJob(),
         )
