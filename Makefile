@@ -115,6 +115,10 @@ test: check ## check, and all tests that can run here
 test-unit: $(INSTALLED) ## the tests of pure code, side by side: a minute or two, no Kubernetes
 	$(BIN)/python -m pytest --numprocesses=auto tests/unit $(PYTEST_ARGS)
 
+.PHONY: test-long
+test-long: $(INSTALLED) ## the random tests of pure code by many more lives, and all mutants: half an hour
+	$(BIN)/python -m pytest --numprocesses=auto --hypothesis-profile=long tests/unit $(PYTEST_ARGS)
+
 .PHONY: test-api
 test-api: binaries ## the tests against a real API server
 	$(BIN)/python -m pytest tests/api $(PYTEST_ARGS)

@@ -8,12 +8,13 @@ import json
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+LONGEST_HOLD_SECONDS = 60.0
 HANG_UP = 0
 """Instead of a status: take the request, then close the connection without an answer."""
 
@@ -43,6 +44,7 @@ class HookTarget:
     retry_after: str | None = None
     first_answers: Sequence[int] = ()
     _scripts: dict[str, list[int]] = field(default_factory=dict)
+    _open: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def script(self, path: str, statuses: Sequence[int]) -> str:
@@ -50,15 +52,25 @@ class HookTarget:
         self._scripts[path] = list(statuses)
         return self.url + path
 
+    def hold(self) -> Callable[[], None]:
+        """Answers nobody until what this returns is called."""
+        self._open.clear()
+        return self._open.set
+
     def seen(self, path: str) -> list[Received]:
         """What came for `path`, in order."""
         return [request for request in self.received if request.path == path]
+
+    def __post_init__(self) -> None:
+        self._open.set()
 
     def take(self, request: Received) -> int:
         with self._lock:
             self.received.append(request)
             left = self._scripts.setdefault(request.path, list(self.first_answers))
-            return left.pop(0) if left else 200
+            status = left.pop(0) if left else 200
+        self._open.wait(LONGEST_HOLD_SECONDS)
+        return status
 
 
 class _Server(ThreadingHTTPServer):

@@ -23,6 +23,9 @@ from controller.api.base import (
 )
 from controller.api.names import ConditionType, Outcome, Phase, Reason, Transition
 
+MAX_QUORUMS = 64
+MAX_GROUPS_TOLD = 256
+
 
 class OwnerReference(StatusModel):
     api_version: str
@@ -208,13 +211,13 @@ class ApprovalProgress(StatusModel):
     """Approvals needed."""
     have: int
     """Approvals that count."""
-    groups: Annotated[tuple[UserName, ...], Field(max_length=256, json_schema_extra=ATOMIC)] = ()
+    groups: Annotated[tuple[UserName, ...], Field(max_length=MAX_GROUPS_TOLD, json_schema_extra=ATOMIC)] = ()
     """Groups of which someone must still approve."""
     expires_at: Timestamp | None = None
     """Approved: when that runs out if nothing was claimed by then. Waiting: when the request ends."""
     requested_at: Timestamp
     """When waiting began."""
-    quorums: Annotated[tuple[Quorum, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
+    quorums: Annotated[tuple[Quorum, ...], Field(max_length=MAX_QUORUMS, json_schema_extra=ATOMIC)] = ()
     """What each policy asks for. All must be met."""
     allow_self: bool = False
     """Whether the requester's own approval counts."""

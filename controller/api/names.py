@@ -164,7 +164,9 @@ class Reason(StrEnum):
     OPERATOR_RESTARTED = "OperatorRestarted"
     STEP_FAILED = "StepFailed"
     STEP_UNKNOWN = "StepUnknown"
-    # how a step ended that never got a proposal
+    # how a step ended that never got a proposal of its own
+    TAKEN_FROM_EARLIER = "TakenFromEarlier"
+    """It succeeded in the workflow that this one retries."""
     WHEN_FALSE = "WhenFalse"
     """Its `when` is false: it was not needed, and does not count as failed."""
     NOT_STARTED = "NotStarted"

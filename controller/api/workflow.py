@@ -94,6 +94,15 @@ class Step(SpecModel):
     """What takes it back. Default: the action's own undo."""
 
 
+class RetryOf(SpecModel):
+    """A finished workflow of the same namespace, some steps of which did not succeed."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)]
+    """Its name."""
+    uid: Annotated[str, Field(min_length=1, max_length=64)]
+    """Its uid: another of the same name is another."""
+
+
 class WorkflowSpec(LifecycleSpec):
     """What is asked for. Immutable but for `suspend` and `cancelled`."""
 
@@ -114,6 +123,8 @@ class WorkflowSpec(LifecycleSpec):
     """Stop: start nothing new. Continue: skip what depends on the failed step. Rollback: undo the others."""
     max_parallel: Annotated[int, Field(ge=1, le=100)] = 10
     """How many steps run at the same time."""
+    retry_of: RetryOf | None = None
+    """Starts from what that workflow left: steps that succeeded there, and are the same here, are not run again."""
 
     RULES: ClassVar[tuple[Rule, ...]] = (
         CANCEL_LATCH,
@@ -144,7 +155,7 @@ class WorkflowSpec(LifecycleSpec):
             immutable(name, required=False)
             for name in (
                 "parameters", "finally", "ticket", "serviceAccountName", "requestedBy", "retry", "notBefore",
-                "startingDeadlineSeconds", "ttlSecondsAfterFinished",
+                "startingDeadlineSeconds", "retryOf", "ttlSecondsAfterFinished",
             )
         ),
     )  # fmt: skip

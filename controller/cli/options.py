@@ -46,6 +46,12 @@ class PageForm(StrEnum):
     NAME = "name"
 
 
+class GraphForm(StrEnum):
+    TEXT = "text"
+    MERMAID = "mermaid"
+    DOT = "dot"
+
+
 class DataForm(StrEnum):
     JSON = "json"
     YAML = "yaml"

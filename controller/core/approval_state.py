@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from controller.api.approval import ActionApproval
-from controller.api.common import ApprovalProgress, LifecycleStatus, Quorum, Vote
+from controller.api.common import MAX_GROUPS_TOLD, ApprovalProgress, LifecycleStatus, Quorum, Vote
 from controller.api.names import ConditionType, Outcome, Phase, Reason, Transition
 from controller.api.workflow import ActionWorkflow
 from controller.core.actors import who_asked
@@ -153,7 +153,7 @@ def _progress(state: ApprovalState) -> ApprovalProgress:
     return ApprovalProgress(
         required=max(quorum.required for quorum in rule.quorums),
         have=len(state.tally.approvals),
-        groups=tuple(sorted(missing)),
+        groups=tuple(sorted(missing))[:MAX_GROUPS_TOLD],
         expires_at=state.until,
         requested_at=state.requested_at,
         quorums=rule.quorums,

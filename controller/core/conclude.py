@@ -74,7 +74,7 @@ def _judge_done(report: Report) -> Ending:
     if report.verified:
         return Ending(AttemptResult.SUCCEEDED, Reason.SUCCEEDED, report.message, Outcome.SUCCEEDED)
     if report.stop is not None and report.stop.by_people:
-        message = f"{report.stop.value.lower()} after its effect was made; status.undo says what puts things back"
+        message = f"{report.stop.value.lower()} after its effect was made; status.undo, if there is one, puts it back"
         return Ending(AttemptResult.FAILED, Reason.EFFECT_MADE, message, Outcome.CANCELLED)
     if report.stop is Stop.HALTED:
         return Ending(AttemptResult.INTERRUPTED, Reason.HALTED, "halted while it was verified", counts=False)

@@ -20,6 +20,8 @@ class Gather(Enum):
     PREVIEW = "preview"
     USAGE = "usage"
     """Starts that a limit counts, reserved ahead; ends of earlier actions on the same target."""
+    EARLIER = "earlier"
+    """The workflow that this one retries."""
     ACCESS = "access"
     """Whether those who asked and approved may still do so, and whether the API server still proves who they are."""
 

@@ -12,7 +12,9 @@ from controller.core.attempts import claim, replace_last
 from controller.core.conclude import conclude, moment
 from controller.core.decision import Act, Decision, Work
 from controller.core.digest import digest, sha256
-from controller.core.gates import cancelled, first_refusal, halted, idempotent, suspended
+from controller.core.ending_gates import cancelled, idempotent
+from controller.core.gates import first_refusal
+from controller.core.leave_gates import halted, suspended
 from controller.core.lifecycle import blocked, effective_mode, in_order, proposed, refused, waiting
 from controller.core.ports import PreviewResult
 from controller.core.progress import tell_progress
@@ -125,6 +127,7 @@ def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
         update={
             "attempts": attempts,
             "started_at": status.started_at or now,
+            "risk": entry.type.spec.risk,
             "runner": acts_as(view, entry),
             "next_retry_at": None,
         }

@@ -15,6 +15,8 @@ from controller.core.steps import by_name, is_ours, mirrored_undo, new_undo, pas
 from controller.core.view import WorkflowView
 from controller.core.workflow_gates import step_block
 
+READ_AT_ONCE = 10
+
 
 def roll_back(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime, nothing_new: str | None) -> Look:
     """The next one to take back. Only for when all steps have ended. `nothing_new`: why no further one may start."""
@@ -25,7 +27,7 @@ def roll_back(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime, 
     status = told[step.name]
     child = view.children.get(status.proposal or "")
     if child is None:
-        return Look(steps, read=frozenset({status.proposal or ""}))
+        return Look(steps, read=_next_unread(view, steps))
     undo = _undo(step, status, child.proposal)
     if isinstance(undo, str):
         return roll_back(view, _with(steps, step, _left(undo)), now, nothing_new)
@@ -46,14 +48,24 @@ def next_to_take_back(view: WorkflowView, steps: tuple[StepStatus, ...], nothing
     """None if there is none, or if it is not its turn yet."""
     main = view.definition.steps
     told = by_name(steps)
-    own = [told[step.name] for step in main]
-    wanted = view.definition.on_failure is OnFailure.ROLLBACK and not all(map(passed, own))
+    wanted = view.definition.on_failure is OnFailure.ROLLBACK and not all(passed(told[step.name]) for step in main)
     if not wanted or nothing_new or under_way(steps):
         return None
-    order = {step.name: position for position, step in enumerate(main)}
-    left = [status for status in own if status.proposal and status.rollback is None]
-    last = max(left, key=lambda status: (str(status.completed_at or ""), order[status.name]), default=None)
-    return view.definition.by_name[last.name] if last else None
+    left = _newest_first(view, steps)
+    return view.definition.by_name[left[0].name] if left else None
+
+
+def _newest_first(view: WorkflowView, steps: tuple[StepStatus, ...]) -> list[StepStatus]:
+    """The steps that ran and were not taken back yet."""
+    order = {step.name: position for position, step in enumerate(view.definition.steps)}
+    left = [status for status in steps if status.name in order and status.proposal and status.rollback is None]
+    return sorted(left, key=lambda status: (str(status.completed_at or ""), order[status.name]), reverse=True)
+
+
+def _next_unread(view: WorkflowView, steps: tuple[StepStatus, ...]) -> frozenset[str]:
+    """The proposals of the next few: which of them can be taken back at all is known only then."""
+    names = [status.proposal for status in _newest_first(view, steps)[:READ_AT_ONCE]]
+    return frozenset(name for name in names if name and name not in view.children)
 
 
 def under_way(steps: tuple[StepStatus, ...]) -> bool:

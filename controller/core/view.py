@@ -100,7 +100,7 @@ class ProposalView:
         """Who asks; for a step it is proven only if its workflow's requester is."""
         created = self.proposal.metadata.creation_timestamp
         return self.world.requester(
-            self.proposal.spec, created, self.parent.metadata.creation_timestamp if self.parent else created
+            self.proposal.spec.requester, created, self.parent.metadata.creation_timestamp if self.parent else created
         )
 
     @property
@@ -210,6 +210,8 @@ class WorkflowView:
     """Gathered for this decision, by step name."""
     access: Access | None = None
     """Gathered for this decision."""
+    earlier: "Earlier | None" = None
+    """Gathered for this decision, where it retries another workflow."""
 
     @property
     def grace_end(self) -> datetime:
@@ -257,12 +259,19 @@ class WorkflowView:
         return tuple(map(self.policy_of, self.actions))
 
     def policy_of(self, action: str) -> EffectivePolicy:
-        requester = self.world.requester(self.workflow.spec, self.workflow.metadata.creation_timestamp)
+        requester = self.world.requester(self.workflow.spec.requester, self.workflow.metadata.creation_timestamp)
         return self.world.policy_for(self.workflow.metadata.namespace or "", action, requester)
 
     def runner_of(self, action: str) -> str | None:
         """The ServiceAccount that the action would act as."""
         return self.workflow.spec.service_account_name or self.policy_of(action).runner
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """The workflow that is retried as last read, None if there is none of its name."""
+
+    workflow: ActionWorkflow | None
 
 
 @dataclass(frozen=True)

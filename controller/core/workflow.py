@@ -19,7 +19,14 @@ from controller.core.status import Standing
 from controller.core.steps import mirrored, mirrored_undo, running, started
 from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone, Renew
 from controller.core.view import WorkflowView
-from controller.core.workflow_gates import approval_of, combined_preview, first_refusal, validated, without_leave
+from controller.core.workflow_gates import (
+    approval_of,
+    combined_preview,
+    first_refusal,
+    kept_steps,
+    validated,
+    without_leave,
+)
 from controller.core.workflow_progress import end, ended, progress, told, why_not_back, why_nothing_new
 
 
@@ -53,7 +60,7 @@ def decide(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
 
 def _go_on(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
     old = view.workflow.status
-    steps = old.steps or tuple(StepStatus(name=step.name) for step in view.definition.all)
+    steps = old.steps or _first_steps(view)
     if unread := _unread(view, steps):
         return Decision(read=unread)
     steps = tuple(_mirrored(view, step) for step in steps)
@@ -73,6 +80,11 @@ def _go_on(view: WorkflowView, now: datetime) -> Decision[WorkflowStatus]:
     held = look.block and not active and not under_way(look.steps)
     standing = blocked(look.block) if look.block and held else progress(look.steps)
     return Decision(waiting(old, status, standing, _moment(view, now)), wake_at=until)
+
+
+def _first_steps(view: WorkflowView) -> tuple[StepStatus, ...]:
+    kept = kept_steps(view)
+    return tuple(kept.get(step.name) or StepStatus(name=step.name) for step in view.definition.all)
 
 
 def _look(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> Look:

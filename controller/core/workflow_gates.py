@@ -1,17 +1,18 @@
 """The gates before a workflow's first step, in their order; those that also hold back later steps are named below."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from controller.api.common import Change
 from controller.api.names import Mode, Outcome, Phase, Reason, Transition
 from controller.api.policy import DriftRule
-from controller.api.workflow import OnFailure
-from controller.core.actors import canceller, proven, suspender
+from controller.api.workflow import OnFailure, StepStatus
+from controller.core.actors import canceller, suspender
 from controller.core.approval_state import ApprovalState, rejection, unapproved_yet, workflow_approval
 from controller.core.decision import Gather
 from controller.core.digest import digest, sha256
+from controller.core.earlier import taken_over
 from controller.core.graph import step_path
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import PreviewResult
@@ -71,16 +72,22 @@ def past_deadline(view: WorkflowView, now: datetime) -> Verdict | None:
     return Finish(Outcome.EXPIRED, Reason.DEADLINE_EXCEEDED, message, Transition.EXPIRED)
 
 
+def earlier_unread(view: WorkflowView, now: datetime) -> Verdict | None:
+    """Ask for the workflow that this one retries."""
+    return Fetch(Gather.EARLIER) if view.workflow.spec.retry_of is not None and view.earlier is None else None
+
+
 def invalid(view: WorkflowView, now: datetime) -> Verdict | None:
     """Refuse a workflow with any fault in any step, all of them named, before step one."""
     return None if validated(view) else refusal(list(workflow_faults(view)), view.grace_end, now)
 
 
 def unasked(view: WorkflowView, now: datetime) -> Verdict | None:
-    """Ask whether the requester may propose these actions and use this runner; for proposals admission asks."""
-    if validated(view) or view.access is not None or not proven(view.workflow.metadata, view.world.enforcement):
-        return None
-    return Fetch(Gather.ACCESS)
+    """Ask whether the requester may propose these actions and use this runner; for proposals admission asks.
+
+    Also where nothing proves who that is: then it is the least that whoever is named may.
+    """
+    return None if validated(view) or view.access is not None else Fetch(Gather.ACCESS)
 
 
 def not_permitted(view: WorkflowView, now: datetime) -> Verdict | None:
@@ -214,6 +221,7 @@ GATES: tuple[Gate, ...] = (
     cancelled,
     rejected,
     past_deadline,
+    earlier_unread,
     invalid,
     unasked,
     not_permitted,
@@ -251,9 +259,12 @@ def approval_of(view: WorkflowView, now: datetime) -> ApprovalState:
 
 def combined_preview(view: WorkflowView) -> PreviewResult:
     """What its steps would change, each as things are now."""
+    kept = kept_steps(view)
     changes: list[Change] = []
     warnings: list[str] = []
     for step in view.definition.all:
+        if step.name in kept:
+            continue
         found = (view.findings or {}).get(step.name, Findings())
         if found.preview:
             changes += found.preview.changes
@@ -263,9 +274,16 @@ def combined_preview(view: WorkflowView) -> PreviewResult:
         if step.computed:
             paths = ", ".join(one.path for one in step.computed)
             warnings.append(f"{step.name}: no preview, for {paths} is computed when it starts")
+    if kept:
+        warnings.append(f"{', '.join(kept)}: succeeded in the workflow that this one retries, not run again")
     warnings += _no_way_back(view)
     count = len(view.definition.all)
     return PreviewResult(f"{count} steps, {len(changes)} changes", tuple(changes), tuple(warnings))
+
+
+def kept_steps(view: WorkflowView) -> Mapping[str, StepStatus]:
+    """The steps that are taken over from the workflow that this one retries."""
+    return taken_over(view.workflow, view.earlier.workflow if view.earlier else None)
 
 
 def _no_way_back(view: WorkflowView) -> Iterator[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from controller.api.names import Reason
 from controller.api.workflow import Step
+from controller.core.earlier import earlier_faults
 from controller.core.expression_faults import expression_faults
 from controller.core.graph import graph_faults, step_path
 from controller.core.validation import action_faults, check_faults, field_faults
@@ -15,6 +16,9 @@ def workflow_faults(view: WorkflowView) -> Iterator[Fault]:
     """Everything wrong with the workflow."""
     definition = view.definition
     yield from field_faults(view.workflow.spec)
+    if view.earlier is not None:
+        for message in earlier_faults(view.workflow.spec.retry_of, view.earlier.workflow):
+            yield Fault(Reason.INVALID_SPEC, message, missing=True)
     for steps, path in ((definition.steps, "spec.steps"), (definition.finally_, "spec.finally")):
         for message in graph_faults(steps, definition.order, path):
             yield Fault(Reason.INVALID_GRAPH, message)

@@ -15,6 +15,7 @@ from typing import Any
 
 import aiohttp
 
+from controller.core import nesting
 from controller.core.errors import (
     ActionError,
     Conflict,
@@ -126,7 +127,7 @@ def broken(asked: Asked, error: BaseException) -> ActionError:
 def content(asked: Asked, answer: RawAnswer) -> Json:
     """The object in a successful answer. Raises LostAnswer or TransientFailure when it is not JSON."""
     try:
-        found = json.loads(answer.body)
+        found = nesting.loads(answer.body)
     except ValueError:
         found = None
     if not isinstance(found, dict):

@@ -77,6 +77,12 @@ class Api:
         found = await self._read(partial(self._ask, asked, "GET", paths.version(api_version), _ACCEPT))
         return tuple(found.get("resources") or ())
 
+    async def groups(self) -> frozenset[str]:
+        """Names of the API groups that discovery lists: a group a moment later than its kinds are served."""
+        asked = Asked("get", Resource("", "", "apigroups", "APIGroupList", namespaced=False), None)
+        found = await self._read(partial(self._ask, asked, "GET", "/apis", _ACCEPT))
+        return frozenset(group["name"] for group in found.get("groups") or ())
+
     async def list(
         self,
         resource: Resource,

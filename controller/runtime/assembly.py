@@ -36,9 +36,8 @@ from controller.runtime.queue import DelayQueue
 from controller.runtime.reach import RealReach
 from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
-from controller.runtime.starts import Starts
 from controller.runtime.store import Key, Store
-from controller.runtime.usage import LiveUsage
+from controller.runtime.usage import LiveUsage, Starts
 from controller.runtime.views import Views
 from controller.runtime.votes import Votes
 from controller.runtime.worker import Worker
@@ -66,6 +65,7 @@ class Options:
 class Running:
     """The runtime while it is open."""
 
+    api: Api
     engine: Engine
     intake: Intake
     metrics: Metrics
@@ -193,7 +193,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 )
             )
             try:
-                yield Running(engine, intake, metrics)
+                yield Running(api, engine, intake, metrics)
             finally:
                 await outage.close()
                 await events.drain(EVENTS_DRAIN_SECONDS)

@@ -11,6 +11,7 @@ from controller.core.errors import NotFound, PermanentFailure, RightMissing, Tra
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import Json
 from controller.core.view import Fault, Findings, ProposalView, WorkflowView
+from controller.core.workflow_gates import kept_steps
 from controller.core.world import TypeEntry
 from controller.kube.api import Api
 from controller.kube.resources import SERVICE_ACCOUNTS
@@ -38,11 +39,11 @@ class Previews:
 
     async def of_workflow(self, view: WorkflowView) -> dict[str, Findings]:
         """By step name, each as things are now."""
-        side_by_side = asyncio.Semaphore(STEPS_AT_ONCE)
+        side_by_side, kept = asyncio.Semaphore(STEPS_AT_ONCE), kept_steps(view)
 
         async def found(step: Step) -> Findings:
-            if step.computed:
-                return Findings()  # what it would change is known when it starts
+            if step.computed or step.name in kept:
+                return Findings()  # what it would change is known when it starts, or done already
             async with side_by_side:
                 return await self._find(
                     view.world.catalogue.types.get(step.action),

@@ -9,7 +9,7 @@ from controller.core.limits import Usage
 from controller.core.ports import Json
 from controller.core.steps import child_names
 from controller.core.verdicts import WORKFLOW_KIND
-from controller.core.view import Access, Child, Findings, ProposalView, WorkflowView
+from controller.core.view import Access, Child, Earlier, Findings, ProposalView, WorkflowView
 from controller.kube.resources import PROPOSALS, WORKFLOWS
 from controller.runtime.declarations import Declarations
 from controller.runtime.store import Key, Store
@@ -63,6 +63,7 @@ class Views:
         read: Mapping[str, Child],
         findings: Mapping[str, Findings] | None = None,
         access: Access | None = None,
+        earlier: Earlier | None = None,
     ) -> WorkflowView:
         """`read` are children that were read for this decision; the live ones come from the store."""
         workflow = ActionWorkflow.model_validate(raw)
@@ -80,6 +81,7 @@ class Views:
             votes=self._votes.of(workflow.metadata.uid),
             findings=findings,
             access=access,
+            earlier=earlier,
         )
 
     def _parent(self, proposal: ActionProposal) -> Json | None:

@@ -1,11 +1,11 @@
 """Carries out decisions about workflows: gather, create the steps' proposals, write."""
 
-from controller.api.workflow import WorkflowStatus
+from controller.api.workflow import ActionWorkflow, WorkflowStatus
 from controller.core.decision import Decision, Gather, NewStep
 from controller.core.errors import Conflict, NotFound
 from controller.core.ports import Json
 from controller.core.steps import recorded
-from controller.core.view import Access, Child, Findings, WorkflowView
+from controller.core.view import Access, Child, Earlier, Findings, WorkflowView
 from controller.core.workflow import decide
 from controller.kube.api import Api
 from controller.kube.resources import PROPOSALS, WORKFLOWS
@@ -17,7 +17,7 @@ from controller.runtime.recorder import Recorder
 from controller.runtime.store import Key, Store
 from controller.runtime.views import Views, child
 
-MAX_ROUNDS = 6
+MAX_ROUNDS = 30
 
 
 class WorkflowReconciler:
@@ -73,13 +73,16 @@ class WorkflowReconciler:
         }
         findings: dict[str, Findings] | None = None
         access: Access | None = None
+        earlier: Earlier | None = None
         for _ in range(MAX_ROUNDS):
-            view = self._views.workflow(raw, read=read, findings=findings, access=access)
+            view = self._views.workflow(raw, read=read, findings=findings, access=access, earlier=earlier)
             decision = decide(view, self._clock())
             if decision.gather is Gather.PREVIEW:
                 findings = await self._previews.of_workflow(view)
             elif decision.gather is Gather.ACCESS:
                 access = await self._reviews.of_workflow(view)
+            elif decision.gather is Gather.EARLIER:
+                earlier = await self._earlier(view)
             elif decision.read:
                 read |= {name: await self._read(key.namespace, name) for name in sorted(decision.read)}
             elif decision.create:
@@ -87,6 +90,16 @@ class WorkflowReconciler:
             else:
                 return view, decision
         raise RuntimeError(f"the decision about {key} asks for the same again and again")
+
+    async def _earlier(self, view: WorkflowView) -> Earlier:
+        retry_of = view.workflow.spec.retry_of
+        if retry_of is None:
+            return Earlier(None)
+        try:
+            raw = await self._api.get(WORKFLOWS, retry_of.name, namespace=view.workflow.metadata.namespace)
+        except NotFound:
+            return Earlier(None)
+        return Earlier(ActionWorkflow.model_validate(raw))
 
     async def _create(self, namespace: str, step: NewStep) -> Child:
         """Creates the step's proposal, or finds the one that has its name."""

@@ -81,6 +81,12 @@ LIFECYCLE_CASES = [
         {"spec.notBefore": "2026-12-01T02:00:00+25:00"},
         NO_TIME,
     ),
+    *both(
+        "time that the operator can reckon with",
+        {"spec.notBefore": "9000-12-31T23:59:59Z"},
+        {"spec.notBefore": "9001-01-01T00:00:00Z"},
+        NO_TIME,
+    ),
     *both("suspend", {"spec.suspend": True}, {"spec.suspend": "yes"}, "boolean"),
     *both("requester has a name", {"spec.requestedBy.username": "u"}, {"spec.requestedBy": {"uid": "1"}}, "username"),
     *both(
@@ -251,6 +257,13 @@ POLICY_CASES = [
         {"spec.freezes": [FREEZE]},
         {"spec.freezes": [FREEZE, FREEZE | {"end": "2026-11-30T22:00:00Z"}]},
         "spec.freezes[1]: Invalid value: end must be after start",
+    ),
+    Case(
+        "a freeze ends some day",  # a policy that the operator cannot read halts everything
+        POLICY,
+        {"spec.freezes": [FREEZE | {"end": "9000-12-31T23:59:59Z"}]},
+        {"spec.freezes": [FREEZE | {"end": "9999-12-31T23:59:59Z"}]},
+        "spec.freezes[0].end in body should match",
     ),
     Case(
         "private networks",

@@ -25,7 +25,8 @@ OPTIONAL: dict[str, dict[str, Any]] = {
     PROPOSAL: _OPTIONAL | {
         "preconditions.0.expression": "true", "verify.0.resource.name": "other", "timeoutSeconds": 301,
     },
-    WORKFLOW: _OPTIONAL | {"finally.0.parameters.message": "else", "finally": steps(1, "new")},
+    WORKFLOW: _OPTIONAL | {"finally.0.parameters.message": "else", "finally": steps(1, "new"),
+                           "retryOf.uid": "3-4"},
 }  # fmt: skip
 
 # Inside of what is immutable, also where nothing is defined about it.

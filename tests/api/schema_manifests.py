@@ -128,7 +128,7 @@ FULL: dict[str, Manifest] = {
         "parameters": {"node": "node-3", "deep": {"list": [{"x": 1}]}},
         "steps": [{"name": "cordon", "action": "cordon-node"}, STEP],
         "finally": [{"name": "tell", "action": "log-message", "parameters": {"message": "over"}}],
-        "onFailure": "Rollback", "maxParallel": 2, **LIFECYCLE,
+        "onFailure": "Rollback", "maxParallel": 2, "retryOf": {"name": "roll", "uid": "1-2"}, **LIFECYCLE,
     }}),
     APPROVAL: changed(MINIMAL[APPROVAL], {
         "metadata.name": "yes-full", "spec.comment": "looks right", "spec.approver": IDENTITY,

@@ -292,18 +292,3 @@ def test_a_freeze_does_not_hold_half_way_what_mends(guard: Guarded, part: str) -
     for spec in (HALT, {"mode": "Observe"}):
         with in_force(guard, **spec):
             assert writes(guard, mends, attempt(1)).status == 403
-
-
-def test_a_claim_that_cannot_be_judged_is_refused(guard: Guarded) -> None:
-    """A time that the schema takes and no rule can compare; who is not covered by that policy is not concerned."""
-    mine, others = guard.stored(ALICE, proposal()), guard.stored(ADMIN, proposal())
-    beyond = {"start": "9999-12-31T23:59:59-14:59", "end": "9999-12-31T23:59:59.5-14:59", "reason": "beyond all times"}
-    body = guard.policy(match={"namespaces": [guard.namespace], "requesters": [ALICE]}, freezes=[beyond])
-    try:
-        _until(lambda: "resulted in error" in writes(guard, mine, attempt(1)).says)
-        answer = writes(guard, others, attempt(1))
-        assert answer.accepted, answer.says
-        running = guard.write_status(THE_OPERATOR, mine, {"phase": "Pending"})
-        assert running.accepted, running.says
-    finally:
-        guard.forget(body)

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 from harness.catalogue import BY_ACTION
-from harness.catalogue.case import Case, Json, Scene
-from harness.catalogue.playing import SECONDS, check_effect, soon
+from harness.catalogue.case import SECONDS, Case, Json, Scene, soon
+from harness.catalogue.playing import check_effect
 from harness.objects import Objects
 from harness.operator import OperatorProcess
 from harness.runners import granted
@@ -63,6 +63,7 @@ def test_the_example_does_what_it_says_as_it_stands(shop: Shop, file: Path) -> N
     try:
         for body in there:
             shop.objects.replace(body)
+        case.prepare(scene)
         if case.parameters is None:
             soon(lambda: case.look(scene), case.before, f"{case}: before anything was done")
         shop.stage.kubectl("apply", "-f", str(file))

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from harness.catalogue import CASES
-from harness.catalogue.case import Case, Scene
-from harness.catalogue.playing import check_effect, check_rights_missing, playing, proposal_of, soon
+from harness.catalogue.case import Case, Scene, soon
+from harness.catalogue.playing import check_effect, check_rights_missing, playing, proposal_of
 from harness.objects import Objects
 from harness.stage import Stage
 

@@ -82,7 +82,9 @@ def claims(writes: Sequence[Write], name: str) -> list[tuple[float, Json]]:
     """The attempts of a proposal as they were claimed: when it was stored, and the attempt."""
     found: dict[int, tuple[float, Json]] = {}
     for write in writes:
-        attempts = ((write.body.get("status") or {}).get("attempts") or []) if write.asked.name == name else []
+        if (write.asked.resource, write.asked.name) != ("actionproposals", name):
+            continue
+        attempts = (write.body.get("status") or {}).get("attempts") or []
         if write.stored and write.answered_at is not None and attempts:
             found.setdefault(attempts[-1]["number"], (write.answered_at, attempts[-1]))
     return [found[number] for number in sorted(found)]

@@ -11,6 +11,7 @@ from typing import Any
 from effects import AuditTail, Effect, Hooks, effects_of
 from harness.catalogue.case import Scene
 from harness.objects import Objects
+from harness.observer import Observer, observing
 from harness.operator import Launch
 from harness.stage import Stage, staged
 from invariants import (
@@ -23,7 +24,6 @@ from invariants import (
     claims,
     doubled,
 )
-from observer import Observer, observing
 from proxy import Fault, FaultProxy, Plan, Write, fault_proxy
 from workloads import Workload
 

@@ -1,11 +1,13 @@
 """Objects of any kind, as an administrator makes, finds and removes them; where a kind is served is asked for."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from hack.installation import kubectl_of
 from localcluster.controlplane import ControlPlane
 from localcluster.errors import RequestFailed
 
@@ -30,6 +32,13 @@ class Objects:
         """The stored object, made anew where there was one."""
         self.delete(body, wait=True)
         return self.create(body)
+
+    def patch(self, api_version: str, kind: str, name: str, operations: list[Json]) -> None:
+        """A JSON patch. Raises NotInstalled with what kubectl said."""
+        resource = self._kind(api_version, kind)["name"]
+        kubectl_of(self.cluster)(
+            "patch", resource, name, "--namespace", self.namespace, "--type=json", "--patch", json.dumps(operations)
+        )
 
     def get(self, api_version: str, kind: str, name: str) -> Json:
         """Raises RequestFailed, with status 404 where there is none."""

@@ -4,6 +4,7 @@ The tests play it: tests/e2e/test_catalogue.py on a quiet operator, tests/faults
 killed, tests/e2e/test_action_examples.py with the example as it stands.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,9 +18,11 @@ from controller.runtime.clock import utc_now
 from hack.action_pages import example
 from hack.hook_target import HookTarget
 from harness.objects import Objects
+from localcluster.errors import RequestFailed
 
 Json = dict[str, Any]
 REGISTRY = built_ins(utc_now)
+SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,21 @@ class Scene:
     def get(self, api_version: str, kind: str) -> Any:
         """The object with the run's name."""
         return self.objects.get(api_version, kind, self.name)
+
+
+def soon(look: Callable[[], Any], wanted: Any, what: str, *, seconds: float = SECONDS) -> None:
+    """Returns when it is so. What is not there yet is waited for too."""
+    deadline = time.monotonic() + seconds
+    found: Any = None
+    while True:
+        try:
+            found = look()
+        except RequestFailed as error:
+            found = error
+        if found == wanted:
+            return
+        assert time.monotonic() < deadline, f"{what}: {found!r}, not {wanted!r}, after {seconds:g} s"
+        time.sleep(0.1)
 
 
 def nothing(name: str) -> tuple[Json, ...]:
@@ -63,6 +81,8 @@ class Case:
     """What `look` gives once it has succeeded."""
     objects: Callable[[str], tuple[Json, ...]] = nothing
     """What there is first, for a run of that name; without a namespace."""
+    prepare: Callable[[Scene], None] = nothing_to_see
+    """What is done to them before."""
     target: str = "checkout"
     """The word of the example that names what it acts on: the run's name takes its place."""
     parameters: Callable[[Scene], Json] | None = None

@@ -1,32 +1,13 @@
 """Sets the scene for a case and takes it down again: a runner, what it acts on, a policy where it needs one."""
 
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from controller.actions.about import Right
-from harness.catalogue.case import Case, Json, Scene
+from harness.catalogue.case import Case, Json, Scene, soon
 from harness.runners import runner_of
 from harness.stage import API
-from localcluster.errors import RequestFailed
-
-SECONDS = 30.0
-
-
-def soon(look: Callable[[], Any], wanted: Any, what: str, *, seconds: float = SECONDS) -> None:
-    """Returns when it is so. What is not there yet is waited for too."""
-    deadline = time.monotonic() + seconds
-    found: Any = None
-    while True:
-        try:
-            found = look()
-        except RequestFailed as error:
-            found = error
-        if found == wanted:
-            return
-        assert time.monotonic() < deadline, f"{what}: {found!r}, not {wanted!r}, after {seconds:g} s"
-        time.sleep(0.1)
 
 
 @contextmanager
@@ -40,6 +21,7 @@ def playing(scene: Scene, case: Case, rights: Iterable[Right]) -> Iterator[Scene
     try:
         for body in made:
             scene.objects.create(body)
+        case.prepare(scene)
         soon(lambda: case.look(scene), case.before, f"{case}: before anything was done")
         yield scene
     finally:

@@ -27,7 +27,7 @@ from controller.core.limits import PolicyUsage, TargetUsage, Unused, Usage
 from controller.core.operation import new_operation
 from controller.core.ports import Done, Json, PreviewResult
 from controller.core.settings import Settings
-from controller.core.view import Access, Chance, Child, Fault, Findings, ProposalView, WorkflowView
+from controller.core.view import Access, Chance, Child, Earlier, Fault, Findings, ProposalView, WorkflowView
 from controller.core.world import Catalogue, TypeEntry, World
 
 NOW = datetime(2026, 11, 22, 15, 4, 5, tzinfo=UTC)
@@ -319,10 +319,11 @@ def workflow_view(
     created: datetime = CREATED,
     findings: Mapping[str, Findings] | str | None = "all seen",
     votes: Sequence[ActionApproval] = (),
-    access: Access | None = None,
+    access: Access | str | None = "all allowed",
     enforcement: Enforcement = UNPROVEN,
+    earlier: Earlier | None = None,
 ) -> WorkflowView:
-    """A workflow that may run, and its world. `findings` None = no previews gathered for this decision."""
+    """A workflow that may run, and its world. `findings`, `access` None = not gathered for this decision."""
     made, raw_spec = workflow(spec, status, steps=steps, created=created)
     if isinstance(findings, str):
         findings = {step.name: SEEN for step in made.spec.steps}
@@ -333,5 +334,6 @@ def workflow_view(
         children=children or {},
         votes=votes,
         findings=findings,
-        access=access,
+        access=Access() if isinstance(access, str) else access,
+        earlier=earlier,
     )

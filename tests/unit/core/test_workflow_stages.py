@@ -311,3 +311,51 @@ class TestMending:
         assert gates.not_a_step(view(parent=parent, metadata={"ownerReferences": [owner]}), NOW) is None
         stranger = workflow(status={"steps": []})[0]
         assert gates.not_a_step(view(parent=stranger, metadata={"ownerReferences": [owner]}), NOW) is not None
+
+
+class TestRetry:
+    """A workflow that retries another one."""
+
+    def again(self, steps: Any = None, earlier: Any = None, **status: Any) -> Life:
+        rows = [
+            {"name": "a", "proposal": "old-a", "uid": "1", "outcome": "Succeeded"},
+            {"name": "b", "proposal": "old-b", "uid": "2", "outcome": "Failed"},
+            {"name": "c", "outcome": "Skipped", "reason": "NotStarted"},
+        ]
+        life = Life({"serviceAccountName": "ops", "retryOf": {"name": "old", "uid": "9"}}, steps=steps or SCALES)
+        made = {"outcome": "Failed", "steps": rows, **status}
+        life.earlier = workflow(status=made, steps=earlier or SCALES, name="old", uid="9")[0]
+        life.go()
+        return life
+
+    def test_what_succeeded_is_not_run_again(self) -> None:
+        life = self.again()
+        assert life.created == ["b"]
+        assert (life.step("a").outcome, life.step("a").reason) == (SUCCEEDED, Reason.TAKEN_FROM_EARLIER)
+        assert "a: succeeded in the workflow that this one retries, not run again" in life.status.preview.warnings
+        ended(life, "b")
+        ended(life, "c")
+        assert (life.created, life.status.outcome) == (["b", "c"], Outcome.SUCCEEDED)
+
+    def test_a_step_that_is_another_now_runs(self) -> None:
+        changed = {**SCALES[0], "parameters": {**SCALE["parameters"], "replicas": 9}}
+        assert self.again([changed, *SCALES[1:]]).created == ["a"]
+
+    def test_what_was_taken_back_runs(self) -> None:
+        rows = [{"name": "a", "proposal": "old-a", "uid": "1", "outcome": "Succeeded",
+                 "rollback": {"proposal": "u", "uid": "3", "outcome": "Succeeded"}}]  # fmt: skip
+        assert self.again(steps=SCALES[:1], earlier=SCALES[:1]).created == []
+        life = Life({"serviceAccountName": "ops", "retryOf": {"name": "old", "uid": "9"}}, steps=SCALES[:1])
+        life.earlier = workflow(status={"outcome": "Failed", "steps": rows}, steps=SCALES[:1], uid="9")[0]
+        life.go()
+        assert life.created == ["a"]
+
+    def test_another_of_the_same_name_is_refused(self) -> None:
+        life = Life({"serviceAccountName": "ops", "retryOf": {"name": "old", "uid": "8"}}, steps=SCALES)
+        life.earlier = workflow(status={"outcome": "Failed"}, steps=SCALES, name="old", uid="9")[0]
+        life.go()
+        assert life.status.outcome is Outcome.FAILED
+        assert "there is no ActionWorkflow old with uid 8" in (life.status.message or "")
+
+    def test_one_that_still_runs_is_refused(self) -> None:
+        assert "is not finished" in (self.again(outcome=None).status.message or "")

@@ -9,11 +9,11 @@ from unit.core.making import NOW, WORKFLOW_UID, workflow, workflow_view
 
 from controller.api.names import StepOutcome
 from controller.api.proposal import ActionProposal
-from controller.api.workflow import StepStatus, WorkflowStatus
+from controller.api.workflow import ActionWorkflow, StepStatus, WorkflowStatus
 from controller.core.decision import Decision, Gather
 from controller.core.ports import Json
 from controller.core.steps import proposal_name, undo_name
-from controller.core.view import Child, WorkflowView
+from controller.core.view import Child, Earlier, WorkflowView
 from controller.core.workflow import decide
 
 MOST_ROUNDS = 50
@@ -33,6 +33,8 @@ class Life:
         self.stored: dict[str, Json] = {}
         self.gone: set[str] = set()
         self.created: list[str] = []
+        self.earlier: ActionWorkflow | None = None
+        """What it retries, if that is there."""
         self.last: Decision[WorkflowStatus] = Decision()
 
     def view(self, children: Mapping[str, Child], findings: Any) -> WorkflowView:
@@ -61,6 +63,8 @@ class Life:
             decision = decide(self.view(read | live, findings), self.now)
             if decision.gather is Gather.PREVIEW:
                 findings = "all seen"
+            elif decision.gather is Gather.EARLIER:
+                self.world["earlier"] = Earlier(self.earlier)
             elif decision.read:
                 read |= {name: self._read(name) for name in decision.read}
             elif decision.create:
