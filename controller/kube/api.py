@@ -190,7 +190,9 @@ class Api:
             body["gracePeriodSeconds"] = grace_period_seconds
         if dry_run:
             body["dryRun"] = ["All"]
-        await self._ask(asked, "DELETE", paths.item(resource, namespace, name), _SEND, body)
+        # With a body the API server ignores the query; there it says in audit logs what this is.
+        told = paths.query(dryRun="All") if dry_run else ""
+        await self._ask(asked, "DELETE", paths.item(resource, namespace, name) + told, _SEND, body)
 
     async def _list(
         self, resource: Resource, namespace: str | None, labels: str, fields: str, metadata_only: bool
