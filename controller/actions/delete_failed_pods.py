@@ -67,7 +67,7 @@ class DeleteFailedPods(Action[DeleteFailedPodsParameters]):
             raise EffectFailed(f"{len(errors)} of {_failed_pods(pods)} could not be deleted: {errors[0]}")
         if errors:
             raise errors[0]
-        return Done(f"{_failed_pods(pods)} deleted.".capitalize(), {"pods": len(pods)})
+        return Done(f"{_failed_pods(pods)} deleted.".capitalize())
 
     async def observe(self, request: Request[DeleteFailedPodsParameters], operation: Operation) -> Done | None:
         return None if _older(await _failed(request), operation) else Done("The failed pods are deleted.")

@@ -25,7 +25,7 @@ from controller.core.errors import (
     PermanentFailure,
     RightMissing,
 )
-from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Verified
+from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Target, Verified
 
 AT_ONCE = 10
 ASKED_BEFORE = 100
@@ -81,10 +81,11 @@ class DrainNode(Action[DrainNodeParameters]):
         await set_unschedulable(request, True)
         try:
             evicted = await self._empty(request, operation)
+        except _UncordonedError:
+            raise
         except ActionError as error:
             raise EffectFailed(cut(f"Node {request.parameters.node} is cordoned but not drained: {error}")) from error
-        message = f"Node {request.parameters.node} is cordoned and {counted(evicted)} evicted."
-        return Done(message, {"evicted": evicted})
+        return Done(f"Node {request.parameters.node} is cordoned and {counted(evicted)} evicted.")
 
     async def observe(self, request: Request[DrainNodeParameters], operation: Operation) -> Done | None:
         node, _ = await read_node(request)
@@ -94,9 +95,7 @@ class DrainNode(Action[DrainNodeParameters]):
         return None
 
     async def verify(self, request: Request[DrainNodeParameters], operation: Operation) -> Verified:
-        node, target = await read_node(request)
-        if not is_unschedulable(node):
-            raise EffectFailed(f"somebody uncordoned {target} while it was drained")
+        target = await _demand_cordoned(request)
         plan = await self._plan(request)
         if plan.evict:
             raise EffectFailed(cut(f"{target} has new pods, which may run on a cordoned node: {_told(plan.evict)}"))
@@ -111,6 +110,7 @@ class DrainNode(Action[DrainNodeParameters]):
         node, patience = request.parameters.node, Patience(self._now, operation.deadline - END)
         evicted: set[str] = set()
         while True:
+            await _demand_cordoned(request)
             plan = await self._plan(request)
             _demand_drainable(plan, node)
             if not plan.evict:
@@ -166,6 +166,18 @@ def _demand_drainable(plan: Plan, node: str) -> None:
     """Raises PermanentFailure with the pods that must not go and what would let them."""
     if plan.refused:
         raise PermanentFailure(cut(f"Node {node} must not be drained so: {'; '.join(plan.refused)}"))
+
+
+async def _demand_cordoned(request: Request[DrainNodeParameters]) -> Target:
+    """The node. Raises _UncordonedError."""
+    node, target = await read_node(request)
+    if not is_unschedulable(node):
+        raise _UncordonedError(f"somebody uncordoned {target} while it was drained, so it is left as it is")
+    return target
+
+
+class _UncordonedError(PermanentFailure):
+    """A person wants the node to take pods: to cordon it again would be to argue."""
 
 
 def _warnings(plan: Plan, blocked: _Refusals) -> list[str]:

@@ -111,7 +111,9 @@ class _RemovePod(Action[PodParameters]):
         """Removes the pod with that uid."""
 
     def _gone(self, request: Request[PodParameters]) -> Done:
-        return Done(f"The pod that was {request.namespace}/{request.parameters.name} is {self.done}.")
+        uid = request.parameters.uid
+        message = f"The pod that was {request.namespace}/{request.parameters.name} is {self.done}."
+        return Done(message, {"uid": uid} if uid else {})
 
 
 class DeletePod(_RemovePod):

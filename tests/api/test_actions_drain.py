@@ -53,13 +53,13 @@ class TestDrain:
         assert len(running_on(stage, where)) == 4
         assert not is_cordoned(stage, where)
         assert play.observe(operation) is None
-        assert play.run(operation).outputs == {"evicted": 3}
+        assert play.run(operation).message == f"Node {where} is cordoned and 3 pods evicted."
         assert isinstance(play.observe(operation), Done)
         assert play.verified(operation).message == "They are gone."
         assert running_on(stage, where, "web") == []
         assert len(running_on(stage, where, "agent")) == 1
         assert play.preview().summary == f"Node {where} is already drained."
-        assert play.run(operation).outputs == {"evicted": 0}
+        assert play.run(operation).message == f"Node {where} is cordoned and 0 pods evicted."
         assert shown.undo == Undo(action="uncordon-node", parameters={"node": where})
         stage.play(shown.undo.action, **shown.undo.parameters).run(new())
         soon(lambda: len(running_on(stage, where, "web")), 3)
@@ -72,10 +72,11 @@ class TestDrain:
         assert stage.calls == ["get nodes", "list pods", "dry patch nodes", *["dry create pods"] * 2]
         stage.calls.clear()
         play.run(operation)
-        assert stage.calls == ["list pods", "patch nodes", "list pods", *["create pods"] * 2, "list pods"]
+        look = ["get nodes", "list pods"]
+        assert stage.calls == ["list pods", "patch nodes", *look, *["create pods"] * 2, *look]
         stage.calls.clear()
         play.verify(operation)
-        assert stage.calls == ["get nodes", "list pods"]
+        assert stage.calls == look
 
     def test_pods_of_other_namespaces_go_too(self, stage: Stage, where: str) -> None:
         other = f"{stage.namespace[:50]}-too"
@@ -138,7 +139,7 @@ class TestDrain:
         assert is_cordoned(stage, where)
         assert play.observe(operation) is None
         stage.admin("DELETE", f"/apis/policy/v1/namespaces/{stage.namespace}/poddisruptionbudgets/web")
-        assert play.run(operation).outputs == {"evicted": 2}
+        assert play.run(operation).message == f"Node {where} is cordoned and 2 pods evicted."
         assert play.verified(operation).ok
 
     def test_it_waits_for_what_the_budget_allows_and_says_how_far_it_is(self, stage: Stage, where: str) -> None:
@@ -164,7 +165,7 @@ class TestDrain:
             await asyncio.to_thread(stage.admin, "DELETE", budgets)
             return await running
 
-        assert stage.act(meanwhile).outputs == {"evicted": 2}
+        assert stage.act(meanwhile).message == f"Node {where} is cordoned and 2 pods evicted."
         assert f"Node {where} is cordoned, 1 pod evicted; 1 pod cannot go yet: " in told[0]
         assert told[-1] == f"Node {where} is cordoned, 2 pods evicted"
 
@@ -176,12 +177,25 @@ class TestDrain:
         with pytest.raises(EffectFailed, match=rf"has new pods, .*{stage.namespace}/back"):
             play.verify(operation)
 
-    def test_somebody_who_uncordons_it_meanwhile_is_told_of(self, stage: Stage, where: str) -> None:
+    def test_somebody_who_uncordons_it_meanwhile_ends_it(self, stage: Stage, where: str) -> None:
+        workload(stage, "web", where, 1)
+        budget(stage, "web", 1)
         stage.allow_page("drain-node")
         play, operation = stage.play("drain-node", node=where), new()
-        play.run(operation)
-        stage.play("uncordon-node", node=where).run(new())
-        with pytest.raises(EffectFailed, match="somebody uncordoned"):
+        back = stage.play("uncordon-node", node=where)
+
+        async def meanwhile(cluster: Any) -> Any:
+            request, stuck = play.request(cluster), asyncio.Event()
+            request.journal.listen(stuck.set)
+            running = asyncio.create_task(play.action.run(request, operation))
+            await asyncio.wait_for(stuck.wait(), 30)
+            await back.action.run(back.request(cluster), new())
+            return await running
+
+        with pytest.raises(PermanentFailure, match="somebody uncordoned"):
+            stage.act(meanwhile)
+        assert not is_cordoned(stage, where)
+        with pytest.raises(PermanentFailure, match="somebody uncordoned"):
             play.verify(operation)
 
     def test_one_that_was_cordoned_before_is_not_uncordoned_by_the_undo(self, stage: Stage, where: str) -> None:

@@ -52,7 +52,7 @@ class TestRemove:
         assert isinstance(play.observe(operation), Done)
         assert play.verified(operation).ok
         assert phase(stage, "web-0") is None
-        assert play.run(operation).outputs == {}
+        assert play.run(operation).outputs == {"uid": uid}
         assert play.preview().changes == ()
 
     def test_with_a_uid_the_next_of_that_name_stays(self, stage: Stage, action: str) -> None:
@@ -173,12 +173,12 @@ class TestDeleteFailed:
         assert all(change.path == "metadata.uid" and change.before for change in shown.changes)
         assert len(self.left(stage)) == 3
         assert play.observe(operation) is None
-        assert play.run(operation).outputs == {"pods": 2}
+        assert play.run(operation).message == "2 failed pods deleted."
         assert play.verified(operation).ok
         assert self.left(stage) == ["other"]
         assert phase(stage, "runs") == "Running"
         assert isinstance(play.observe(operation), Done)
-        assert play.run(operation).outputs == {"pods": 0}
+        assert play.run(operation).message == "0 failed pods deleted."
         assert play.preview().changes == ()
 
     def test_none_if_there_are_more_than_expected(self, stage: Stage, failed: list[str]) -> None:
@@ -191,7 +191,7 @@ class TestDeleteFailed:
 
     def test_those_that_came_after_the_operation_stay(self, stage: Stage, failed: list[str]) -> None:
         stage.allow_page("delete-failed-pods")
-        assert stage.play("delete-failed-pods").run(earlier(seconds=3600)).outputs == {"pods": 0}
+        assert stage.play("delete-failed-pods").run(earlier(seconds=3600)).message == "0 failed pods deleted."
         assert len(self.left(stage)) == 3
 
     def test_a_selector_that_is_none_is_told(self, stage: Stage) -> None:

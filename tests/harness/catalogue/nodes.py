@@ -70,7 +70,6 @@ CASES = (
         look=pods_of_node,
         before=(False, 2),
         after=(True, 0),
-        outputs={"evicted": 2},
         bad={"node": "Not A Name", "gracePeriodSeconds": 0, "evenMirrorPods": True},
         faults=("parameters.node", "parameters.gracePeriodSeconds: must be at least 1", "parameters.evenMirrorPods"),
         effects=3,

@@ -1,7 +1,6 @@
 """Cases of the types for pods."""
 
 from typing import Any
-from unittest.mock import ANY
 
 from harness.catalogue.case import Case, Json, Scene
 
@@ -49,7 +48,6 @@ CASES = (
         before=True,
         after=False,
         once=True,
-        outputs={"uid": ANY},
         bad={"uid": "not a uid", "gracePeriodSeconds": 0, "namespace": "kube-system"},
         faults=("parameters.uid", "parameters.gracePeriodSeconds: must be at least 1", "parameters.namespace"),
     ),
@@ -61,7 +59,6 @@ CASES = (
         before=True,
         after=False,
         once=True,
-        outputs={"uid": ANY},
         bad={"name": "Not A Name"},
         faults=("parameters.name",),
     ),
@@ -72,7 +69,6 @@ CASES = (
         look=failed_pods,
         before=["Failed", "Failed"],
         after=[],
-        outputs={"pods": 2},
         bad={"maxPods": 0, "phase": "Running"},
         faults=("parameters.maxPods: must be at least 1", "parameters.phase"),
         effects=2,
