@@ -175,7 +175,7 @@ def _budgets(told: Json) -> str:
         for cause in (causes if isinstance(causes, list) else ())
         if isinstance(cause, dict) and cause.get("reason") == _DISRUPTION_BUDGET
     ]
-    return "".join(f" {text}." for text in said)[:_LONGEST_MESSAGE]
+    return f" {'. '.join(said)}"[:_LONGEST_MESSAGE] if said else ""
 
 
 def _message(told: Json, body: bytes) -> str:

@@ -191,7 +191,7 @@ def test_the_disruption_budget_that_forbids_an_eviction_is_named() -> None:
     told = {"message": "Cannot evict pod.", "details": {"causes": [cause, other]}}
     error = judge(asked, 429, {}, json.dumps(told).encode(), NOW)
     assert isinstance(error, Throttled)
-    assert str(error) == f"create pods/eviction shop/web-1: Cannot evict pod. {cause['message']}."
+    assert str(error) == f"create pods/eviction shop/web-1: Cannot evict pod. {cause['message']}"
 
 
 @pytest.mark.parametrize("details", [None, [], {"causes": None}, {"causes": ["text"]}, {"causes": {"a": 1}}])
