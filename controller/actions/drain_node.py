@@ -122,8 +122,10 @@ class DrainNode(Action[DrainNodeParameters]):
                 patience.begin_anew()
             request.journal.progress(_progress(node, len(evicted), refusals))
             seconds = patience.next_wait(*refusals.values())
+            if seconds is None and refusals:
+                raise EffectFailed(_refused(refusals))
             if seconds is None:
-                raise EffectFailed(_refused(refusals) or f"new pods keep coming: {_told(plan.evict)}")
+                return len(evicted)
             await asyncio.sleep(seconds)
 
     async def _plan(self, request: Request[DrainNodeParameters]) -> Plan:
