@@ -8,9 +8,12 @@ from typing import Any
 
 from controller.actions.base import Action
 from controller.actions.cordon_node import CordonNode, UncordonNode
+from controller.actions.delete_failed_pods import DeleteFailedPods
+from controller.actions.drain_node import DrainNode
 from controller.actions.http_request import HttpRequest
 from controller.actions.log_message import LogMessage
 from controller.actions.pause_rollout import PauseRollout, ResumeRollout
+from controller.actions.remove_pod import DeletePod, EvictPod
 from controller.actions.restart_rollout import RestartRollout
 from controller.actions.rollback_rollout import RollbackRollout
 from controller.actions.run_job import RunJob
@@ -19,6 +22,7 @@ from controller.actions.set_hpa_bounds import SetHpaBounds
 from controller.actions.set_image import SetImage
 from controller.actions.set_resources import SetResources
 from controller.actions.suspend_cronjob import ResumeCronJob, SuspendCronJob
+from controller.actions.taint_node import TaintNode, UntaintNode
 from controller.actions.trigger_cronjob import TriggerCronJob
 from controller.actions.wait import Wait
 from controller.core.world import Traits, TypeEntry
@@ -89,8 +93,14 @@ def built_ins(now: Callable[[], datetime]) -> Registry:
             SuspendCronJob(),
             ResumeCronJob(),
             TriggerCronJob(),
+            DeletePod(),
+            EvictPod(now),
+            DeleteFailedPods(),
             CordonNode(),
             UncordonNode(),
+            DrainNode(now),
+            TaintNode(),
+            UntaintNode(),
             HttpRequest(now),
             RunJob(),
         )

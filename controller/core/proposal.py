@@ -18,6 +18,7 @@ from controller.core.gates import STILL, first_refusal
 from controller.core.leave_gates import halted, suspended
 from controller.core.lifecycle import blocked, effective_mode, in_order, proposed, refused, waiting
 from controller.core.ports import PreviewResult
+from controller.core.progress import tell_progress
 from controller.core.request import acts_as, proposal_request
 from controller.core.shown import all_changes, preview_status, unless_the_same
 from controller.core.status import Standing, note, settle
@@ -42,7 +43,8 @@ def decide(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
     if attempt is None:
         return _before_claim(view, now, chance)
     if view.running:
-        return Decision(stop=stop_running(view, now))
+        stop = stop_running(view, now)
+        return Decision(stop=stop) if stop else tell_progress(view, attempt, now)
     if view.unstarted:
         return Decision(act=Act(_first_work(view, attempt), attempt))
     return _recover(view, attempt, now, chance)

@@ -86,6 +86,8 @@ class ProposalView:
     """Whether this process claimed the open attempt but never started it: the claim's answer was lost."""
     report: Report | None = None
     """What the open attempt has come to."""
+    progress: str = ""
+    """What the open attempt, while it runs here, said last of how far it is."""
     usage: Usage = field(default_factory=Unused)
     """What goes on, for limits."""
 

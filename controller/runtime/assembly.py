@@ -114,6 +114,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 utc_now,
                 lambda owner: intake.attempt_ended(owner),
                 lambda owner, attempt: usage.effect_made(owner.uid, attempt),
+                lambda owner: queue.add(owner.key),
             )
             proposals = ProposalReconciler(
                 api=api,

@@ -89,6 +89,11 @@ class AttemptRun:
         self._purpose = Purpose(assignment.executor, assignment.request, assignment.operation, assignment.verify, clock)
         self._done_at = assignment.attempt.done_at
 
+    @property
+    def progress(self) -> str:
+        """What the executor said last of how far it is."""
+        return self._redactor.text(self.assignment.journal.said)
+
     def stop(self, reason: Stop) -> None:
         """Asks it to stop; `report` returns soon after. Asking again changes nothing."""
         if self._stop is not None:

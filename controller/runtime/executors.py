@@ -59,5 +59,6 @@ class Executors:
             runner=runner,
             cluster=self._reach.cluster(namespace, runner, journal),
             http=self._reach.http(policy.egress, journal),
+            journal=journal,
         )
         return Ready(executor, request, journal)

@@ -153,6 +153,7 @@ class ProposalReconciler:
             running=self._attempts.running(owner, newest),
             unstarted=newest in self._unstarted.get(owner, ()),
             report=self._attempts.report(owner),
+            progress=self._attempts.progress(owner),
         )
 
     async def _decide(self, owner: Owner, raw: Json) -> tuple[ProposalView, Decision[ProposalStatus]]:

@@ -117,6 +117,12 @@ class Stage:
         """Run something as the runner."""
         return asyncio.run(self._as_runner(call))
 
+    def allow_page(self, action: str) -> None:
+        """Make the runner and give it exactly the rights that the page of the type names."""
+        rights = REGISTRY[action].about.rights
+        (cluster_wide,) = {right.cluster for right in rights}
+        self.allow(*(right.rule() for right in rights), cluster_wide=cluster_wide)
+
     def play(self, action: str, /, **parameters: Any) -> "Play":
         """An action with parameters, ready to be carried out by the runner."""
         return Play(self, REGISTRY[action], parameters)

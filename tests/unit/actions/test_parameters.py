@@ -46,6 +46,20 @@ GOOD: dict[str, dict[str, Any]] = {
     "trigger-cronjob": {"name": "report"},
     "cordon-node": {"node": "node-3.example.com"},
     "uncordon-node": {"node": "node-3"},
+    "delete-pod": {"name": "web-0", "uid": "0b1f3c9e-0000-4000-8000-000000000001", "gracePeriodSeconds": 30},
+    "evict-pod": {"name": "web-0"},
+    "delete-failed-pods": {"labelSelector": "app=report,tier!=web", "maxPods": 500},
+    "drain-node": {
+        "node": "node-3",
+        "ignoreDaemonSets": False,
+        "deleteEmptyDirData": True,
+        "force": True,
+        "podSelector": "a=b",
+        "gracePeriodSeconds": 1,
+        "skipWaitForDeleteTimeoutSeconds": 0,
+    },
+    "taint-node": {"node": "node-3", "key": "example.com/a", "value": "", "effect": "NoExecute", "expectedValue": "x"},
+    "untaint-node": {"node": "node-3", "key": "a", "effect": "NoSchedule"},
     "http-request": {
         "method": "POST",
         "url": "https://hooks.example.com/deploys?dry=1",
@@ -101,7 +115,7 @@ def test_good_parameters_have_no_fault(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_unknown_and_missing_parameters_are_named(name: str) -> None:
     assert any("parameters.bogus" in fault for fault in faults(name, {**GOOD[name], "bogus": 1}))
-    required = parameters_schema(REGISTRY[name])["required"]
+    required = parameters_schema(REGISTRY[name]).get("required", ())
     assert [fault.split(":")[0] for fault in faults(name, {})] == sorted(f"parameters.{key}" for key in required)
 
 
@@ -142,6 +156,14 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("set-hpa-bounds", {"minReplicas": 0}, "parameters.minReplicas: must be at least 1"),
     ("cordon-node", {"node": "a/b"}, "parameters.node: must match"),
+    ("delete-pod", {"gracePeriodSeconds": 0}, "parameters.gracePeriodSeconds: must be at least 1"),
+    ("delete-pod", {"uid": "a b"}, "parameters.uid: must match"),
+    ("delete-failed-pods", {"maxPods": 501}, "parameters.maxPods: must be at most 500"),
+    ("drain-node", {"force": "yes"}, "parameters.force: must be of type boolean"),
+    ("taint-node", {"key": "a b"}, "parameters.key: must match"),
+    ("taint-node", {"key": "-a/b"}, "parameters.key: must match"),
+    ("taint-node", {"value": "a:NoSchedule"}, "parameters.value: must match"),
+    ("untaint-node", {"value": "a"}, "parameters.value: is not a parameter"),
     ("http-request", {"method": "TRACE"}, "parameters.method: must be one of"),
     ("http-request", {"url": "ftp://a/"}, "parameters.url: must match"),
     ("http-request", {"url": "https://a/ b"}, "parameters.url: must match"),
@@ -340,6 +362,8 @@ def test_all_faults_come_at_once() -> None:
         *(("http-request", {"method": m, "body": ..., "secretBody": ...}, True) for m in ("GET", "HEAD")),
         ("run-job", {}, False),
         ("scale-workload", {}, True),
+        *((name, {"uid": uid}, uid == "1-a") for name in ("delete-pod", "evict-pod") for uid in ("1-a", ...)),
+        ("drain-node", {}, True),
     ],
 )  # fmt: skip
 def test_what_may_be_repeated(name: str, parameters: dict[str, Any], idempotent: bool) -> None:
@@ -350,7 +374,8 @@ def test_the_registry_names_the_types_of_the_documentation() -> None:
     assert NAMES == [
         "wait", "log-message", "scale-workload", "restart-rollout", "rollback-rollout", "pause-rollout",
         "resume-rollout", "set-image", "set-resources", "set-hpa-bounds", "suspend-cronjob", "resume-cronjob",
-        "trigger-cronjob", "cordon-node", "uncordon-node", "http-request", "run-job",
+        "trigger-cronjob", "delete-pod", "evict-pod", "delete-failed-pods",
+        "cordon-node", "uncordon-node", "drain-node", "taint-node", "untaint-node", "http-request", "run-job",
     ]  # fmt: skip
     assert all(REGISTRY.fault(type_entry(name)) is None for name in NAMES)
     unknown = {"builtIn": {"name": "nope", "version": 1}}

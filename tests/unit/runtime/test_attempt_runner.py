@@ -628,3 +628,24 @@ def test_an_effect_that_is_looked_back_for_is_checked_too() -> None:
         assert "run" not in scene.fake.calls
 
     asyncio.run(run())
+
+
+def test_progress_is_told_once_for_each_new_word_and_gone_with_the_attempt() -> None:
+    async def run() -> None:
+        told: list[str] = []
+        fake = Fake(run_=forever)
+        scene = Scene(fake)
+        scene.runner = AttemptRunner(
+            utc_now, scene._on_report, on_progress=lambda owner: told.append(scene.runner.progress(owner))
+        )
+        assert scene.runner.progress(OWNER) == ""
+        scene.start()
+        await scene.until("run")
+        for text in ("1 of 2", "1 of 2", "2 of 2"):
+            fake.journal.progress(text)
+        assert told == ["1 of 2", "2 of 2"]
+        scene.runner.stop(OWNER, Stop.CANCELLED)
+        await scene.report()
+        assert scene.runner.progress(OWNER) == ""
+
+    asyncio.run(run())
