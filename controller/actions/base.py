@@ -48,10 +48,7 @@ class Action(Executor[P]):
 
     def parse(self, parameters: Mapping[str, Any]) -> P:
         """The parameters of a spec, by their wire names. Raises ParameterFaultsError with all faults."""
-        try:
-            return self.parameters.model_validate(dict(parameters), by_alias=True, by_name=False)
-        except ValidationError as error:
-            raise ParameterFaultsError(_faults(error)) from None
+        return parse_as(self.parameters, parameters)
 
     def is_idempotent(self, parameters: P) -> bool:
         """Whether a lost answer may be repeated with these parameters."""
@@ -63,6 +60,14 @@ class Action(Executor[P]):
 
     async def stop(self, request: Request[P], operation: Operation) -> None:
         """Nothing of most actions is still under way once their effect is made."""
+
+
+def parse_as(model: type[P], parameters: Mapping[str, Any]) -> P:
+    """The parameters as that model reads them, by their wire names. Raises ParameterFaultsError with all faults."""
+    try:
+        return model.model_validate(dict(parameters), by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise ParameterFaultsError(_faults(error)) from None
 
 
 def cut(text: str, limit: int = MAX_TEXT) -> str:

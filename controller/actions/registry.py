@@ -1,5 +1,6 @@
-"""All built-in action types of this operator, by name. The tuple below is the whole list: nothing registers
-itself.
+"""The executors behind action types: the built-in ones by name, those of custom types made from what they say.
+
+The tuple below is the whole list of built-in types: nothing registers itself.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -8,6 +9,7 @@ from typing import Any
 
 from controller.actions.base import Action
 from controller.actions.cordon_node import CordonNode, UncordonNode
+from controller.actions.custom import CustomTypes
 from controller.actions.http_request import HttpRequest
 from controller.actions.log_message import LogMessage
 from controller.actions.pause_rollout import PauseRollout, ResumeRollout
@@ -25,10 +27,11 @@ from controller.core.world import Traits, TypeEntry
 
 
 class Registry:
-    """The executors by name. Implements `core.world.Executors`."""
+    """The executors. Implements `core.world.Executors`. Iterates over the built-in ones."""
 
-    def __init__(self, actions: tuple[Action[Any], ...]) -> None:
+    def __init__(self, actions: tuple[Action[Any], ...], custom: CustomTypes) -> None:
         self._actions = {action.name: action for action in actions}
+        self._custom = custom
 
     def __iter__(self) -> Iterator[Action[Any]]:
         return iter(self._actions.values())
@@ -40,14 +43,13 @@ class Registry:
     def of(self, entry: TypeEntry) -> Action[Any]:
         """The executor of a type that has no `fault`."""
         built_in = entry.type.spec.executor.built_in
-        return self[built_in.name if built_in else ""]
+        return self[built_in.name] if built_in else self._custom.executor(entry)
 
     def fault(self, entry: TypeEntry) -> str | None:
         """Why nothing here runs the type."""
         executor = entry.type.spec.executor
         if executor.built_in is None:
-            custom = next(name for name in ("job", "http", "patch") if getattr(executor, name) is not None)
-            return f"spec.executor.{custom}: is not carried out by this version of the operator; remove it"
+            return self._custom.fault(entry)
         name, wanted = executor.built_in.name, executor.built_in.version
         action = self._actions.get(name)
         if action is None:
@@ -93,5 +95,6 @@ def built_ins(now: Callable[[], datetime]) -> Registry:
             UncordonNode(),
             HttpRequest(now),
             RunJob(),
-        )
+        ),
+        CustomTypes(now),
     )
