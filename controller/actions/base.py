@@ -11,6 +11,7 @@ from pydantic import ConfigDict, ValidationError
 
 from controller.actions.about import About
 from controller.api.base import ApiModel
+from controller.core.answers import Question
 from controller.core.ports import Executor, Operation, P, Request
 
 FIXED = frozenset({"kind", "name", "namespace", "node", "url"})
@@ -44,6 +45,8 @@ class Action(Executor[P]):
     timeout_seconds: ClassVar[int] = 300
     inverses: ClassVar[frozenset[str]] = frozenset()
     """Names of the types that its own undo may use."""
+    asks: ClassVar[bool] = False
+    """Whether it starts only when a person has answered a question."""
     parameters: type[P]
 
     def parse(self, parameters: Mapping[str, Any]) -> P:
@@ -57,6 +60,10 @@ class Action(Executor[P]):
     def acts_as_runner(self, parameters: P) -> bool:
         """Whether it touches the API server with these parameters."""
         return self.needs_runner
+
+    def question(self, parameters: P) -> Question | None:
+        """The answers that it asks for, if it asks."""
+        return None
 
     async def stop(self, request: Request[P], operation: Operation) -> None:
         """Nothing of most actions is still under way once their effect is made."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from controller.actions.ask import Ask
 from controller.actions.base import Action
 from controller.actions.cordon_node import CordonNode, UncordonNode
 from controller.actions.custom import CustomTypes
@@ -23,6 +24,7 @@ from controller.actions.set_resources import SetResources
 from controller.actions.suspend_cronjob import ResumeCronJob, SuspendCronJob
 from controller.actions.trigger_cronjob import TriggerCronJob
 from controller.actions.wait import Wait
+from controller.core.answers import Question
 from controller.core.world import Traits, TypeEntry
 
 
@@ -65,6 +67,11 @@ class Registry:
         """Names of the types that its own undo may use."""
         return self.of(entry).inverses
 
+    def question(self, entry: TypeEntry, parameters: Mapping[str, Any]) -> Question | None:
+        """What must be answered before it may start. Raises ParameterFaultsError."""
+        action = self.of(entry)
+        return action.question(action.parse(parameters)) if action.asks else None
+
     def traits(self, entry: TypeEntry, parameters: Mapping[str, Any] | None) -> Traits:
         """What the executor says of an action with these parameters. Raises ParameterFaultsError."""
         action = self.of(entry)
@@ -80,6 +87,7 @@ def built_ins(now: Callable[[], datetime]) -> Registry:
         (
             Wait(now),
             LogMessage(),
+            Ask(),
             ScaleWorkload(),
             RestartRollout(now),
             RollbackRollout(),

@@ -213,6 +213,14 @@ class Egress:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a person answered, and who it was."""
+
+    value: Any
+    by: str
+
+
+@dataclass(frozen=True)
 class Request(Generic[P]):
     """All that an executor may know and use for one proposal."""
 
@@ -225,6 +233,8 @@ class Request(Generic[P]):
     http: Http
     redactor: Redactor = field(default_factory=Redactor)
     """Knows the values of Secrets that were read for it; the runtime hides them in all that the executor says."""
+    answer: Answer | None = None
+    """Of actions that ask for one: what the votes that counted say. None before that, as in a preview."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from controller.core.errors import NotFound, PermanentFailure, RightMissing
 from controller.core.ports import Json
 from controller.core.world import TypeEntry
 from localcluster.controlplane import ControlPlane
+from localcluster.errors import RequestFailed
 
 TYPES = Path(__file__).parents[2] / "examples" / "types"
 EXAMPLES = sorted(path.stem for path in TYPES.glob("*.yaml"))
@@ -204,3 +205,27 @@ def test_a_target_that_is_not_there_and_a_right_that_is_missing_are_named(stage:
     stage.allow(CONFIG_MAPS)
     with pytest.raises(NotFound, match=r"ConfigMap .*/checkout does not exist"):
         patch.preview()
+
+
+# -- answers -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("answer", ["eu", 3, True, ["a", "b"], {"region": "eu", "replicas": 3}], ids=repr)
+def test_an_answer_is_kept_as_it_is_and_cannot_change(stage: Stage, answer: Any) -> None:
+    uid = proposed(stage, "ask")
+    spec = {
+        "subject": {"kind": "ActionProposal", "name": "try", "uid": uid},
+        "digest": "sha256:" + "0" * 64,
+        "actions": ["ask"],
+        "decision": "Approve",
+        "answer": answer,
+    }
+    body = {"apiVersion": API_VERSION, "kind": "ActionApproval", "metadata": {"name": "a"}, "spec": spec}
+    path = f"/apis/{API_VERSION}/namespaces/{stage.namespace}/actionapprovals"
+    made = stage.admin("POST", f"{path}?fieldValidation=Strict", body)
+    assert made["spec"]["answer"] == answer
+    for other in ("us", {"region": "us", "replicas": 3}, {"region": "eu"}, None):
+        changed = {**made, "spec": {**made["spec"], "answer": other}}
+        with pytest.raises(RequestFailed, match="an approval cannot change"):
+            stage.admin("PUT", f"{path}/a", changed)
+    assert stage.admin("GET", f"{path}/a")["spec"]["answer"] == answer
