@@ -81,8 +81,8 @@ class Registry:
         return Traits(action.acts_as_runner(parsed), action.idempotent and action.is_idempotent(parsed))
 
 
-def built_ins(now: Callable[[], datetime]) -> Registry:
-    """Every built-in type; `now` is the clock, in UTC."""
+def built_ins(now: Callable[[], datetime], more: tuple[Action[Any], ...] = ()) -> Registry:
+    """Every built-in type, and those of plug-ins; `now` is the clock, in UTC."""
     return Registry(
         (
             Wait(now),
@@ -103,6 +103,7 @@ def built_ins(now: Callable[[], datetime]) -> Registry:
             UncordonNode(),
             HttpRequest(now),
             RunJob(),
+            *more,
         ),
         CustomTypes(now),
     )

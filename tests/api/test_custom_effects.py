@@ -1,5 +1,6 @@
 """Custom types and the example plug-in on a real API server, as a runner with just the rights that they need."""
 
+import importlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -229,3 +230,29 @@ def test_an_answer_is_kept_as_it_is_and_cannot_change(stage: Stage, answer: Any)
         with pytest.raises(RequestFailed, match="an approval cannot change"):
             stage.admin("PUT", f"{path}/a", changed)
     assert stage.admin("GET", f"{path}/a")["spec"]["answer"] == answer
+
+
+# -- plug-ins ------------------------------------------------------------------------------------------------------
+
+
+def test_the_example_plug_in_sets_a_flag_and_takes_it_back(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(TYPES.parent / "plugin"))
+    module = importlib.import_module("flags.set_flag")
+    action = module.SetFlag()
+    stage.allow(*(right.rule() for right in action.about.rights))
+    config_map(stage)
+    flag = Play(stage, action, {"name": "checkout", "key": "LOG_LEVEL", "value": "DEBUG"})
+    shown = flag.preview()
+    (change,) = shown.changes
+    assert (change.path, change.before, change.after) == ("data.LOG_LEVEL", "INFO", "DEBUG")
+    operation = new()
+    assert flag.run(operation).outputs == {"previousValue": "INFO"}
+    assert flag.verify(operation).ok
+    assert flag.preview().changes == ()
+    back = Play(stage, action, shown.undo.parameters)
+    stage.admin("PUT", "v1:configmaps/checkout", {"metadata": {"name": "checkout"}, "data": {"LOG_LEVEL": "WARNING"}})
+    with pytest.raises(PermanentFailure, match="LOG_LEVEL is 'WARNING', not 'DEBUG': nothing was done"):
+        back.run(new())
+    flag.run(new())
+    back.run(new())
+    assert stored(stage)["data"]["LOG_LEVEL"] == "INFO"
