@@ -252,6 +252,8 @@ class Vote(StatusModel):
     """Approve or Reject."""
     comment: Text = ""
     """What they said."""
+    answer: Any = None
+    """What they answered, where something was asked."""
     at: Timestamp
     """When."""
 

@@ -237,6 +237,14 @@ class Egress:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a person answered, and who it was."""
+
+    value: Any
+    by: str
+
+
+@dataclass(frozen=True)
 class Request(Generic[P]):
     """All that an executor may know and use for one proposal."""
 
@@ -251,6 +259,8 @@ class Request(Generic[P]):
     """Knows the values of Secrets that were read for it; the runtime hides them in all that the executor says."""
     journal: Journal = field(default_factory=Journal)
     """Of the attempt; an executor tells its progress there."""
+    answer: Answer | None = None
+    """Of actions that ask for one: what the votes that counted say. None before that, as in a preview."""
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from controller.api.common import HistoryEntry
 from controller.api.names import Transition
 from controller.api.proposal import ActionProposal, Attempt, ProposalStatus
 from controller.api.workflow import ActionWorkflow
+from controller.core.answers import answer_given
 from controller.core.attempt_report import Effect, Stop
 from controller.core.checks import named
 from controller.core.decision import Act, Decision, Gather
@@ -250,6 +251,7 @@ class ProposalReconciler:
             about=view.proposal.metadata,
             runner=view.runner,
             policy=view.policy,
+            answer=answer_given(view.proposal.status.approvals),
         )
         return Assignment(
             work=act.work,

@@ -23,6 +23,7 @@ from harness.stage import RUNNER, deployment, runner_objects
 from unit.core.making import SETTINGS
 from unit.runtime.fake_api import Operator
 
+from controller.actions.custom import CustomTypes
 from controller.actions.http_request import HttpRequest
 from controller.actions.log_message import LogMessage
 from controller.actions.registry import Registry
@@ -173,7 +174,6 @@ class World:
     def policy(self, name: str, spec: Json | None, *, late: bool = False) -> None:
         """Stores a policy, or with None deletes it. `late`: the operators are not told, but the API server is."""
         known = name in self.judge.stored_policies
-        path = _path(POLICIES, name)
         if known and spec != self.judge.stored_policies[name]:
             self._delete_policy(name, self.judge.stored_policies[name])
             del self.judge.stored_policies[name]
@@ -556,7 +556,7 @@ class Process(Operator):
 
     def __init__(self, world: World, number: int) -> None:
         self.world, self.number, self.name = world, number, f"operator-{world.life}-{number}"
-        registry = Registry((Scale(), Call(lambda: datetime.now(UTC)), Log()))
+        registry = Registry((Scale(), Call(lambda: datetime.now(UTC)), Log()), CustomTypes(lambda: datetime.now(UTC)))
         for executor in registry:
             executor.world = world
         self.session = Session(Login(str(world.town.operator_kubeconfig)))

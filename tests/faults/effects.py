@@ -110,6 +110,8 @@ def effects_of(proposal: Json, hooks: Hooks, audit: AuditTail) -> list[Effect]:
         return []
     if spec["action"] == "http-request":
         return hooks.received(urlsplit(spec["parameters"]["url"]).path)
+    if spec["action"].endswith("-custom-http"):
+        return hooks.received(f"/{spec['parameters']['path']}")
     about = spec["parameters"].get("name", proposal["metadata"]["name"])
     found = audit.by_runner(spec["serviceAccountName"], about)
     if not proposal["metadata"].get("ownerReferences"):

@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from custom_types import AT_MOST_ONCE as CUSTOM_AT_MOST_ONCE
 from effects import WITHOUT_EFFECT, Effect
 from harness.catalogue import AT_MOST_ONCE
 from proxy import Write
@@ -19,7 +20,11 @@ PART = "actionoperator.dev/part"
 
 def at_most_once(proposal: Json) -> bool:
     spec = proposal["spec"]
-    return spec["action"] in AT_MOST_ONCE or spec["parameters"].get("method") in NOT_REPEATED
+    return (
+        spec["action"] in AT_MOST_ONCE
+        or spec["action"].endswith(CUSTOM_AT_MOST_ONCE)
+        or spec["parameters"].get("method") in NOT_REPEATED
+    )
 
 
 def check_versions(versions: Sequence[Json]) -> None:

@@ -2,6 +2,7 @@
 
 from unittest.mock import ANY
 
+from harness.catalogue.answering import who_asks_is_proven
 from harness.catalogue.case import Case, Scene
 
 
@@ -25,6 +26,18 @@ CASES = (
         after=True,
         bad={"message": "", "level": "Loud"},
         faults=("parameters.message", "parameters.level: must be one of"),
+        effects=0,
+    ),
+    Case(
+        "ask",
+        prepare=who_asks_is_proven,
+        answer="eu",
+        outputs={"answer": "eu", "by": "alice"},
+        bad={"question": "", "options": [7]},
+        faults=(
+            "parameters.question: must have at least 1 characters",
+            "parameters.options[0]: must be of type string",
+        ),
         effects=0,
     ),
 )

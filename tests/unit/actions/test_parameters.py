@@ -20,6 +20,7 @@ NAMES = [action.name for action in REGISTRY]
 GOOD: dict[str, dict[str, Any]] = {
     "wait": {"seconds": 60},
     "log-message": {"message": "hello", "level": "Warning"},
+    "ask": {"question": "Where to?", "options": ["eu", "us"]},
     "scale-workload": {"kind": "Deployment", "name": "checkout", "replicas": 0, "expectedReplicas": 2},
     "restart-rollout": {"kind": "DaemonSet", "name": "agent"},
     "rollback-rollout": {"kind": "StatefulSet", "name": "db", "toRevision": 3, "expectedRevision": 5},
@@ -372,7 +373,7 @@ def test_what_may_be_repeated(name: str, parameters: dict[str, Any], idempotent:
 
 def test_the_registry_names_the_types_of_the_documentation() -> None:
     assert NAMES == [
-        "wait", "log-message", "scale-workload", "restart-rollout", "rollback-rollout", "pause-rollout",
+        "wait", "log-message", "ask", "scale-workload", "restart-rollout", "rollback-rollout", "pause-rollout",
         "resume-rollout", "set-image", "set-resources", "set-hpa-bounds", "suspend-cronjob", "resume-cronjob",
         "trigger-cronjob", "delete-pod", "evict-pod", "delete-failed-pods",
         "cordon-node", "uncordon-node", "drain-node", "taint-node", "untaint-node", "http-request", "run-job",
@@ -381,7 +382,7 @@ def test_the_registry_names_the_types_of_the_documentation() -> None:
     unknown = {"builtIn": {"name": "nope", "version": 1}}
     assert "has no executor nope" in (REGISTRY.fault(type_entry("wait", executor=unknown)) or "")
     assert {action.name for action in REGISTRY if not action.needs_runner} == {
-        "wait", "log-message", "http-request",
+        "wait", "log-message", "ask", "http-request",
     }  # fmt: skip
 
 

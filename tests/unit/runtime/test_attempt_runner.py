@@ -649,3 +649,18 @@ def test_progress_is_told_once_for_each_new_word_and_gone_with_the_attempt() -> 
         assert scene.runner.progress(OWNER) == ""
 
     asyncio.run(run())
+
+
+def test_progress_hides_what_secrets_hold() -> None:
+    async def run() -> None:
+        fake = Fake(run_=forever)
+        scene = Scene(fake)
+        scene.assignment.request.redactor.learn("hunter2-hunter2")
+        scene.start()
+        await scene.until("run")
+        fake.journal.progress("asked with hunter2-hunter2")
+        assert scene.runner.progress(OWNER) == "asked with [redacted]"
+        scene.runner.stop(OWNER, Stop.CANCELLED)
+        await scene.report()
+
+    asyncio.run(run())
