@@ -115,6 +115,10 @@ test: check ## check, and all tests that can run here
 test-unit: $(INSTALLED) ## the tests of pure code, side by side: a minute or two, no Kubernetes
 	$(BIN)/python -m pytest --numprocesses=auto tests/unit $(PYTEST_ARGS)
 
+.PHONY: test-long
+test-long: $(INSTALLED) ## the random tests of pure code by many more lives, and all mutants: half an hour
+	$(BIN)/python -m pytest --numprocesses=auto --hypothesis-profile=long tests/unit $(PYTEST_ARGS)
+
 .PHONY: test-api
 test-api: binaries ## the tests against a real API server
 	$(BIN)/python -m pytest tests/api $(PYTEST_ARGS)
@@ -126,6 +130,10 @@ test-e2e: binaries ## the operator as a process of its own, against a full contr
 .PHONY: test-faults
 test-faults: binaries ## the operator behind a proxy that fails it
 	$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+
+.PHONY: faults-full
+faults-full: binaries ## every write of every action type failed in every way: slow
+	$(BIN)/python -m pytest tests/faults -m long $(PYTEST_ARGS)
 
 .PHONY: bench
 bench: binaries ## measure: slow, and best on an idle machine (BENCH_ARGS)

@@ -6,6 +6,7 @@ that let ordinary images run; the runner's token is in it only if asked for.
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from controller.actions.job_parameters import RunJobParameters
@@ -16,6 +17,11 @@ PROPOSAL_LABEL = f"{GROUP}/proposal"
 PROPOSAL_UID_LABEL = f"{GROUP}/proposal-uid"
 OPERATION_LABEL = f"{GROUP}/operation"
 CONTAINER = "main"
+ONCE: Json = {"parallelism": 1, "completions": 1, "backoffLimit": 0, "podReplacementPolicy": "Failed"}
+"""One pod, never restarted, never replaced while it may still run."""
+CONTAINER_SECURITY: Json = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+POD_SECURITY: Json = {"seccompProfile": {"type": "RuntimeDefault"}}
+DEADLINE_SECONDS = 3600
 _HASH_LENGTH = 12
 _NAME_LENGTH = 63
 
@@ -35,10 +41,25 @@ def is_ours(job: Json, request: Request[Any], operation: Operation) -> bool:
 
 
 def manifest(request: Request[RunJobParameters], operation_id: str) -> Json:
-    """The Job as it is created."""
+    """The Job of run-job as it is created."""
     parameters = request.parameters
-    labels = {
-        **parameters.labels,
+    template_metadata: Json = {"labels": dict(parameters.labels)}
+    if parameters.annotations:
+        template_metadata["annotations"] = dict(parameters.annotations)
+    return owned_job(
+        request,
+        operation_id,
+        {
+            "activeDeadlineSeconds": parameters.active_deadline_seconds,
+            "template": {"metadata": template_metadata, "spec": _pod_spec(parameters, request.runner)},
+        },
+        labels=parameters.labels,
+    )
+
+
+def owned_job(request: Request[Any], operation_id: str, spec: Json, labels: Mapping[str, str]) -> Json:
+    """A Job that runs one pod once, owned by the proposal; `spec` has its template and deadline."""
+    ours = {
         PROPOSAL_LABEL: request.proposal,
         PROPOSAL_UID_LABEL: request.proposal_uid,
         OPERATION_LABEL: operation_id,
@@ -51,25 +72,18 @@ def manifest(request: Request[RunJobParameters], operation_id: str) -> Json:
         "controller": True,
         "blockOwnerDeletion": False,
     }
-    template_metadata: Json = {"labels": labels}
-    if parameters.annotations:
-        template_metadata["annotations"] = dict(parameters.annotations)
+    template = spec["template"]
+    metadata = template.get("metadata") or {}
+    metadata = {**metadata, "labels": {**(metadata.get("labels") or {}), **ours}}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
             "name": job_name(request.proposal, request.proposal_uid, operation_id),
-            "labels": labels,
+            "labels": {**labels, **ours},
             "ownerReferences": [owner],
         },
-        "spec": {
-            "parallelism": 1,
-            "completions": 1,
-            "backoffLimit": 0,
-            "podReplacementPolicy": "Failed",
-            "activeDeadlineSeconds": parameters.active_deadline_seconds,
-            "template": {"metadata": template_metadata, "spec": _pod_spec(parameters, request.runner)},
-        },
+        "spec": {**ONCE, **spec, "template": {**template, "metadata": metadata}},
     }
 
 
@@ -81,7 +95,7 @@ def _pod_spec(parameters: RunJobParameters, runner: str | None) -> Json:
         "enableServiceLinks": False,
         "securityContext": _without_none(
             {
-                "seccompProfile": {"type": "RuntimeDefault"},
+                **POD_SECURITY,
                 "runAsNonRoot": parameters.run_as_non_root or None,
                 "runAsUser": parameters.run_as_user,
             }
@@ -107,8 +121,7 @@ def _container(parameters: RunJobParameters) -> Json:
         "workingDir": parameters.working_dir,
         "resources": {key: value for key, value in parameters.resources.wire().items() if value},
         "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
+            **CONTAINER_SECURITY,
             "readOnlyRootFilesystem": parameters.read_only_root_filesystem,
         },
     }

@@ -8,9 +8,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, Field, model_validator
 
 from controller.actions.base import Parameters
-from controller.actions.credentials import looks_like_credential
 from controller.actions.secrets import FromSecret, SecretName, SecretValue
 from controller.api.base import GROUP
+from controller.core.credentials import looks_like_credential
 
 _LABEL_NAME = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)")
 _PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")

@@ -28,6 +28,9 @@ API_VERSION = f"{GROUP}/{VERSION}"
 # Opaque maps (parameters, bodies) as canonical JSON; the operator checks what a schema cannot.
 MAX_OPAQUE_BYTES = 64 * 1024
 MAX_SAFE_INTEGER = 2**53
+MAX_NESTING = 32
+"""So many objects and lists may lie in one another, the map itself included. Most JSON libraries, ours too, cannot
+read what is nested a thousand deep (controller/core/nesting.py)."""
 
 FIRST_YEAR, LAST_YEAR = 1970, 9000
 
@@ -112,9 +115,10 @@ def list_type(kind: str, *keys: str) -> dict[str, Any]:
 
 
 # What the API server's own date-time format lets pass and CEL then cannot read, such as an offset of 25 hours, would
-# make every later write of the object fail.
+# make every later write of the object fail. A year beyond those above would make a policy unreadable, which halts all.
 TIME_PATTERN = (
-    r"^[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-](0[0-9]|1[0-4]):[0-5][0-9])$"
+    r"^(19[7-9][0-9]|[2-8][0-9]{3}|9000)-[0-9]{2}-[0-9]{2}"
+    r"[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]+)?([Zz]|[+-](0[0-9]|1[0-4]):[0-5][0-9])$"
 )
 
 Timestamp = Annotated[

@@ -23,6 +23,9 @@ from controller.api.base import (
 )
 from controller.api.names import ConditionType, Outcome, Phase, Reason, Transition
 
+MAX_QUORUMS = 64
+MAX_GROUPS_TOLD = 256
+
 
 class OwnerReference(StatusModel):
     api_version: str
@@ -116,18 +119,30 @@ class ResourceRef(SpecModel):
     name: ObjectName
     """Name of the object."""
     namespace: ShortText | None = None
-    """Namespace of the object; default: that of the proposal."""
+    """Namespace of the object: that of the proposal, which is the default, and no other."""
+
+
+class HttpCheck(SpecModel):
+    """An HTTP GET to a host that policy allows."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^https?://[!-~]+$")]
+    """Absolute http or https URL."""
 
 
 class Check(SpecModel):
-    """A CEL expression over a live object that must be true."""
+    """A CEL expression that must be true: over a live object, or over the answer to an HTTP GET."""
 
-    resource: ResourceRef
-    """The object that `object` stands for in the expression."""
+    RULES = (Rule(rule="has(self.resource) != has(self.http)", message="give exactly one of resource, http"),)
+
+    resource: ResourceRef | None = None
+    """The object that `object` stands for in the expression, read as the runner."""
+    http: HttpCheck | None = None
+    """The GET whose answer `status` and `json` stand for in the expression."""
     expression: Annotated[str, Field(min_length=1, max_length=2048)]
     """CEL, must give a boolean: `object.status.readyReplicas == object.spec.replicas`."""
     timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
-    """How long it may take to become true."""
+    """How long it may take to become true. Default of preconditions: it is looked at once; of verify: until the
+    attempt's time is up."""
 
 
 class Condition(StatusModel):
@@ -208,13 +223,13 @@ class ApprovalProgress(StatusModel):
     """Approvals needed."""
     have: int
     """Approvals that count."""
-    groups: Annotated[tuple[UserName, ...], Field(max_length=256, json_schema_extra=ATOMIC)] = ()
+    groups: Annotated[tuple[UserName, ...], Field(max_length=MAX_GROUPS_TOLD, json_schema_extra=ATOMIC)] = ()
     """Groups of which someone must still approve."""
     expires_at: Timestamp | None = None
     """Approved: when that runs out if nothing was claimed by then. Waiting: when the request ends."""
     requested_at: Timestamp
     """When waiting began."""
-    quorums: Annotated[tuple[Quorum, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
+    quorums: Annotated[tuple[Quorum, ...], Field(max_length=MAX_QUORUMS, json_schema_extra=ATOMIC)] = ()
     """What each policy asks for. All must be met."""
     allow_self: bool = False
     """Whether the requester's own approval counts."""
@@ -237,6 +252,8 @@ class Vote(StatusModel):
     """Approve or Reject."""
     comment: Text = ""
     """What they said."""
+    answer: Any = None
+    """What they answered, where something was asked."""
     at: Timestamp
     """When."""
 

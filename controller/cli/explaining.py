@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from controller.api.actiontype import ActionType
-from controller.api.names import Mode, Risk
+from controller.api.names import Mode, Phase, Risk
+from controller.api.policy import ActionPolicy
 from controller.cli.catalogue import RISKS
 from controller.cli.data import write
 from controller.cli.exits import Exit
@@ -15,17 +17,19 @@ from controller.cli.find import find
 from controller.cli.items import SHORT, Model
 from controller.cli.modes import MODE_STYLES, read_types
 from controller.cli.options import ReportForm
+from controller.cli.page import blocked_text
 from controller.cli.refusals import Refused
 from controller.cli.screen import INDENT, Grid, Lines, draw, section, shown
 from controller.cli.session import Run
-from controller.cli.table import UNREADABLE
+from controller.cli.table import STYLES, UNREADABLE
 from controller.client.cluster import namespace_labels
 from controller.client.switches import read_policies
 from controller.client.votes import covered_actions
 from controller.core.errors import RightMissing
-from controller.core.explain import Considered, Explanation, explain
+from controller.core.explain import Considered, Explanation, RuleInForce, explain
 from controller.core.matching import UNPROVEN, Fit, PolicySubject, Requester
 from controller.core.ports import Json
+from controller.core.standings import standing
 
 UNVERIFIED = "unverified:"
 _MAYBE = "perhaps: it names requesters, and who asked is not proven; it restricts, and gives no leave"
@@ -37,6 +41,20 @@ class Explained:
 
     subject: PolicySubject
     explanation: Explanation
+    standings: Mapping[tuple[str, str], str]
+    """How rules of time and amount stand now, by policy and field."""
+
+    @classmethod
+    def make(cls, policies: Sequence[ActionPolicy], subject: PolicySubject, now: datetime) -> "Explained":
+        found = explain(policies, subject)
+        by_name = {policy.metadata.name: policy for policy in policies}
+        stated = {(policy, rule.field) for rule in found.rules for policy in rule.policies}
+        told = {(policy, field): standing(by_name[policy], field, now) for policy, field in stated}
+        return cls(subject, found, {where: words for where, words in told.items() if words})
+
+    def standing(self, rule: RuleInForce) -> str:
+        """Rules of time and amount are of one policy each."""
+        return self.standings.get((rule.policies[0], rule.field), "") if rule.policies else ""
 
 
 async def explain_policies(run: Run, name: str, *, form: ReportForm) -> Exit:
@@ -53,9 +71,9 @@ async def explain_policies(run: Run, name: str, *, form: ReportForm) -> Exit:
             f"the labels of namespace {item.namespace} cannot be read, so policies that match by them seem not to"
         )
     subjects = subjects_of(item.model, labels or {}, risks)
-    found = [Explained(subject, explain(policies.readable, subject)) for subject in subjects]
+    found = [Explained.make(policies.readable, subject, run.now()) for subject in subjects]
     if form is ReportForm.TEXT:
-        draw(run.out, explanation_page(item.model, found, gaps))
+        draw(run.out, explanation_page(item.model, found, run.now(), gaps))
     else:
         write(run.out, _as_data(item.model, found, gaps), form)
     return Exit.OK
@@ -77,12 +95,15 @@ def requester_of(model: Model) -> Requester:
     return Requester(named.username, proven=not first.startswith(UNVERIFIED))
 
 
-def explanation_page(model: Model, found: Sequence[Explained], gaps: Sequence[str] = ()) -> Group:
-    """For people: for each action what is in force, then where it comes from."""
+def explanation_page(model: Model, found: Sequence[Explained], now: datetime, gaps: Sequence[str] = ()) -> Group:
+    """For people: what it waits for, then for each action what is in force, and where it comes from."""
     parts: list[RenderableType] = []
-    for one in found:
+    for number, one in enumerate(found):
         parts += [*([Text()] if parts else []), _head(model, one.subject)]
-        parts += section("What is in force", _in_force(one.explanation))
+        if number == 0 and model.status.blocked:
+            waits = Text("Blocked by ", STYLES[Phase.BLOCKED])
+            parts.append(waits.append_text(shown(blocked_text(model.status.blocked, now))))
+        parts += section("What is in force", _in_force(one))
         about = [policy for policy in one.explanation.policies if policy.fit is not Fit.NO]
         if about:
             rows = [row for policy in about for row in _contributions(policy)]
@@ -107,14 +128,16 @@ def _head(model: Model, subject: PolicySubject) -> Text:
     return line.append_text(shown(f", asked for by {who}{unproven} in namespace {subject.namespace}"))
 
 
-def _in_force(explanation: Explanation) -> Grid:
+def _in_force(one: Explained) -> Grid:
     rows = []
-    if not any(rule.field == "mode" for rule in explanation.rules):
+    if not any(rule.field == "mode" for rule in one.explanation.rules):
         observe = Text(str(Mode.OBSERVE), MODE_STYLES[Mode.OBSERVE])
         rows.append((Text("mode"), Text("no policy says Execute", "dim"), observe))
-    for rule in explanation.rules:
+    for rule in one.explanation.rules:
         origin = ", ".join(rule.policies) or "they contradict each other"
-        rows.append((shown(rule.field), shown(origin, "" if rule.policies else "red"), shown(rule.value)))
+        stands = one.standing(rule)
+        value = shown(rule.value).append_text(shown(f" ({stands})", "cyan")) if stands else shown(rule.value)
+        rows.append((shown(rule.field), shown(origin, "" if rule.policies else "red"), value))
     return Grid(rows, header=("RULE", "FROM", "VALUE"), indent=INDENT)
 
 
@@ -146,20 +169,27 @@ async def _risks(run: Run) -> dict[str, Risk]:
 def _as_data(model: Model, found: Sequence[Explained], gaps: Sequence[str]) -> Json:
     return {
         "subject": {"kind": model.INFO.kind, "namespace": model.metadata.namespace, "name": model.metadata.name},
+        "blocked": model.status.blocked.wire() if model.status.blocked else None,
         "requestedBy": {"username": requester_of(model).username, "proven": requester_of(model).proven},
         "actions": [
             {
                 "action": one.subject.action,
                 "risk": one.subject.risk.value if one.subject.risk else None,
-                "rules": [
-                    {"field": rule.field, "value": rule.value, "policies": list(rule.policies)}
-                    for rule in one.explanation.rules
-                ],
+                "rules": [_rule_data(one, rule) for rule in one.explanation.rules],
                 "policies": [_policy_data(policy) for policy in one.explanation.policies],
             }
             for one in found
         ],
         "incomplete": list(gaps),
+    }
+
+
+def _rule_data(one: Explained, rule: RuleInForce) -> Json:
+    return {
+        "field": rule.field,
+        "value": rule.value,
+        "policies": list(rule.policies),
+        "now": one.standing(rule) or None,
     }
 
 

@@ -116,11 +116,11 @@ def _chosen(policies: Policies, ours: Sequence[ActionPolicy], name: str | None, 
 
 
 def _by(policy: ActionPolicy, now: datetime) -> str:
-    """` by alice, 5m ago: bad deploy`."""
+    """` (by alice, 5m ago: bad deploy)`."""
     who, why = policy.metadata.annotations.get(CHANGED_BY), policy.metadata.annotations.get(REASON)
-    said = f" by {who}," if who else ""
-    said += f" {age(policy.metadata.creation_timestamp, now)} ago"
-    return said + (f": {why}" if why else "")
+    said = f"by {who}, " if who else ""
+    said += f"{age(policy.metadata.creation_timestamp, now)} ago"
+    return f" ({said}: {why})" if why else f" ({said})"
 
 
 def _say(run: Run, text: str) -> Exit:

@@ -32,12 +32,14 @@ from controller.client.switches import (
     set_mode,
 )
 from controller.core.errors import NotFound
-from controller.core.matching import PolicySubject
+from controller.core.matching import PolicySubject, Requester
 from controller.core.policy import effective
 from controller.core.ports import Json
 from controller.kube.resources import POLICIES, TYPES
 
 MODE_STYLES = {Mode.EXECUTE: "green", Mode.OBSERVE: "yellow"}
+SOMEBODY = Requester("", proven=True)
+"""Whom no policy names in `match.requesters`."""
 _EFFECT = ("ACTION", "MODE", "BY", "HALTED BY")
 _POLICY = ("NAME", "MODE", "HALT", "AGE", "CHANGED BY", "FOR", "REASON")
 
@@ -66,6 +68,11 @@ async def show_mode(run: Run, *, form: ReportForm) -> Exit:
     parts.append(_policy_table(speaking, run.now()) if speaking else Text("  none says a mode or halts", "dim"))
     heading = f"In namespace {run.namespace}"
     parts += section(heading, Grid([_effect_row(line) for line in lines], header=_EFFECT, indent=INDENT))
+    by_name = [policy.metadata.name for policy in speaking if policy.spec.match.requesters is not None]
+    if by_name:
+        named = ", ".join(f"apol/{name}" for name in by_name)
+        text = f"! this is without {named}: only about the requesters named there; see policy explain for one object"
+        parts.append(Lines(shown(text, "yellow")))
     if labels is None and any(policy.spec.match.namespace_labels for policy in speaking):
         parts.append(Lines(Text(f"! the labels of namespace {run.namespace} cannot be read; policies that match by "
                                 "them are taken not to match", "yellow")))  # fmt: skip
@@ -126,10 +133,10 @@ def _warn_of_leave(run: Run, scope: Scope, observing: Sequence[ActionPolicy]) ->
 def in_force(
     policies: Sequence[ActionPolicy], types: Sequence[ActionType], namespace: str, labels: Mapping[str, str]
 ) -> Iterator[Effect]:
-    """The mode of each action there; without any opinion it is Observe."""
+    """The mode of each action there, for whoever no policy names; without any opinion it is Observe."""
     for action_type in types:
         name = action_type.metadata.name
-        merged = effective(policies, PolicySubject(namespace, labels, name, action_type.spec.risk))
+        merged = effective(policies, PolicySubject(namespace, labels, name, action_type.spec.risk, SOMEBODY))
         yield Effect(name, merged.mode or Mode.OBSERVE, merged.mode_from, merged.halted_by)
 
 

@@ -47,6 +47,12 @@ class PageForm(StrEnum):
     NAME = "name"
 
 
+class GraphForm(StrEnum):
+    TEXT = "text"
+    MERMAID = "mermaid"
+    DOT = "dot"
+
+
 class DataForm(StrEnum):
     JSON = "json"
     YAML = "yaml"

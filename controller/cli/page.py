@@ -9,7 +9,7 @@ import yaml
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from controller.api.common import Preview
+from controller.api.common import Blocked, Preview
 from controller.api.names import AttemptResult, Phase
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow, Order, Step, StepStatus
@@ -98,7 +98,7 @@ def _course(workflow: ActionWorkflow, risk: str) -> Iterator[tuple[str, Text]]:
             yield "Parameters", shown(yaml_text(workflow.spec.parameters))
     if reference is None or pinned is not None:
         plan = plan_of(workflow)
-        yield "How", shown(f"{len(plan.steps)} steps, order {plan.order}, on failure {plan.on_failure}{risk}")
+        yield "How", shown(f"{len(plan.all_steps)} steps, order {plan.order}, on failure {plan.on_failure}{risk}")
 
 
 def _standing(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
@@ -110,7 +110,7 @@ def _standing(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
     if status.outcome is None:
         yield from _awaited(model, now)
     if isinstance(model, ActionWorkflow) and status.phase and plan_of(model).steps:
-        yield "Progress", shown(f"{model.status.progress or f'0/{len(plan_of(model).steps)}'} steps")
+        yield "Progress", shown(f"{model.status.progress or f'0/{len(plan_of(model).all_steps)}'} steps")
     if status.retry_count:
         yield "Retries", Text(str(status.retry_count))
     if status.started_at:
@@ -130,11 +130,18 @@ def _awaited(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
         yield "Next retry", Text(f"{countdown(status.next_retry_at, now)} ({stamp(status.next_retry_at)})")
     if spec.not_before and spec.not_before > now:
         yield "Starts", Text(f"{countdown(spec.not_before, now)} ({stamp(spec.not_before)})")
-    blocked = status.blocked
-    if blocked:
-        by = f"policy {blocked.policy}, rule {blocked.rule}" if blocked.policy else blocked.rule
-        until = f", until {stamp(blocked.until)} ({countdown(blocked.until, now)})" if blocked.until else ""
-        yield "Blocked by", shown(by + until, STYLES[Phase.BLOCKED])
+    if status.blocked:
+        yield "Blocked by", shown(blocked_text(status.blocked, now), STYLES[Phase.BLOCKED])
+
+
+def blocked_text(blocked: Blocked, now: datetime) -> str:
+    """`policy shop, rule limits.maxPerHour, until 2026-11-22 15:04:05 UTC (in 42s)`."""
+    by = f"policy {blocked.policy}, rule {blocked.rule}" if blocked.policy else blocked.rule
+    if blocked.until is None:
+        return by
+    if blocked.until <= now and blocked.rule.startswith("limits."):
+        return f"{by}; those who waited longer go first (room since {stamp(blocked.until)})"
+    return f"{by}, until {stamp(blocked.until)} ({countdown(blocked.until, now)})"
 
 
 def changes(preview: Preview | None, longest: int = LONGEST_VALUE) -> list[RenderableType]:
@@ -180,7 +187,7 @@ def _steps(model: ActionWorkflow, now: datetime) -> Grid:
     told = {step.name: step for step in model.status.steps}
     plan = plan_of(model)
     graph = plan.order is Order.GRAPH
-    rows = [_step(step, told.get(step.name) or StepStatus(name=step.name), now, graph) for step in plan.steps]
+    rows = [_step(step, told.get(step.name) or StepStatus(name=step.name), now, graph) for step in plan.all_steps]
     header = ("STEP", "ACTION", *(("AFTER",) if graph else ()), "STATE", "RETRIES", "TOOK", "MESSAGE")
     return Grid(rows, header=header, indent=INDENT)
 
@@ -193,14 +200,14 @@ def _step(step: Step, status: StepStatus, now: datetime, graph: bool) -> Sequenc
         shown(step.name),
         shown(step.action),
         *((shown(", ".join(step.depends_on) or "-"),) if graph else ()),
-        _step_state(status),
+        step_state(status),
         retries(status, now),
         Text(took(status.started_at, status.completed_at)),
         shown(said),
     )
 
 
-def _step_state(status: StepStatus) -> Text:
+def step_state(status: StepStatus) -> Text:
     if status.outcome:
         style = "dim" if status.outcome == "Skipped" else STYLES[Phase(status.outcome.value)]
         return Text(str(status.outcome), style)

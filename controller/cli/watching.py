@@ -29,6 +29,7 @@ LOOK_SECONDS = 1.0
 TABLE_MARGIN = 4
 
 Look = Callable[[], Awaitable[Sequence[Item]]]
+Draw = Callable[[Sequence[Item], datetime], RenderableType]
 
 
 async def wait(run: Run, name: str, *, timeout_seconds: float | None) -> Exit:
@@ -54,7 +55,16 @@ def exit_code(model: Model) -> Exit:
 
 async def watch_one(run: Run, name: str) -> Exit:
     """Show one object until it is finished."""
-    item = await find(run.api, run.namespace, name)
+
+    def draw(items: Sequence[Item], now: datetime) -> RenderableType:
+        model = items[0].model
+        return Text(f"{items[0].short}: {UNREADABLE}") if model is None else brief(model, now)
+
+    return await follow_one(run, await find(run.api, run.namespace, name), draw)
+
+
+async def follow_one(run: Run, item: Item, draw: Draw) -> Exit:
+    """Draw one object anew until it is finished; the exit code is its outcome."""
 
     async def look() -> Sequence[Item]:
         try:
@@ -64,10 +74,6 @@ async def watch_one(run: Run, name: str) -> Exit:
         if raw["metadata"]["uid"] != item.uid:
             raise Refused(f"{item.short} was deleted and made again while it was watched", Exit.NOT_FOUND)
         return [Item(item.kind, raw)]
-
-    def draw(items: Sequence[Item], now: datetime) -> RenderableType:
-        model = items[0].model
-        return Text(f"{items[0].short}: {UNREADABLE}") if model is None else brief(model, now)
 
     last = await _watch(
         run, [item], look, draw, until=lambda items: bool(items[0].raw.get("status", {}).get("outcome"))
@@ -104,7 +110,7 @@ async def _watch(
     run: Run,
     first: Sequence[Item],
     look: Look,
-    draw: Callable[[Sequence[Item], datetime], RenderableType],
+    draw: Draw,
     *,
     until: Callable[[Sequence[Item]], bool],
 ) -> Sequence[Item]:
@@ -140,9 +146,7 @@ async def _follow(
     return items
 
 
-def _drawn(
-    draw: Callable[[Sequence[Item], datetime], RenderableType], items: Sequence[Item], now: datetime, note: str
-) -> RenderableType:
+def _drawn(draw: Draw, items: Sequence[Item], now: datetime, note: str) -> RenderableType:
     return Group(draw(items, now), one_line(note, "yellow")) if note else draw(items, now)
 
 

@@ -1,52 +1,35 @@
 """ActionClient: propose actions, workflows and runs of runbooks, approve, wait, cancel, suspend, undo, halt."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from functools import partial
-from typing import Any, TypeVar, cast
+from datetime import datetime
+from typing import Any
 
 from controller.api.approval import ActionApproval, Vote
 from controller.api.common import Identity, RetryConfig, RetrySpec
 from controller.api.names import Mode
 from controller.api.policy import ActionPolicy
-from controller.api.proposal import ActionProposal, ProposalSpec
-from controller.api.workflow import ActionWorkflow, WorkflowSpec
-from controller.client.cluster import read_rules, who_we_are
-from controller.client.errors import NotFinished, ValidationError
-from controller.client.requests import (
-    Recommendation,
-    generated_name,
-    manifest,
-    order_faults,
-    parsed,
-    step_mappings,
-)
-from controller.client.rules import Asked
-from controller.client.runbooks import asked_by, check_values, no_runbook
+from controller.api.proposal import ActionProposal
+from controller.api.workflow import ActionWorkflow
+from controller.client.again import retry_workflow, undo_workflow
+from controller.client.cluster import who_we_are
+from controller.client.objects import T, change, create, read, steps_of
+from controller.client.proposing import proposal_manifest, read_runbook, run_manifest, workflow_manifest
+from controller.client.requests import Recommendation
 from controller.client.scope import EVERYTHING, Scope
-from controller.client.standing import standing
 from controller.client.switches import end_halt, halt
 from controller.client.undo import undo_request
 from controller.client.votes import vote_manifest
 from controller.client.voting import Cast, cast_vote
-from controller.core.errors import Conflict, LostAnswer, NotFound, PermanentFailure, TransientFailure
-from controller.core.graph import step_path
+from controller.client.waiting import finished
+from controller.core.errors import PermanentFailure
 from controller.core.ports import Json
-from controller.core.runbook import RunbookEntry, entry_of
+from controller.core.runbook import RunbookEntry
 from controller.kube.api import Api
 from controller.kube.login import Login
-from controller.kube.resources import RUNBOOKS, resource
-from controller.kube.retries import write_again
+from controller.kube.resources import WORKFLOWS
 from controller.kube.session import Session
 
-T = TypeVar("T", bound=ActionProposal | ActionWorkflow)
-
 Retry = RetryConfig | RetrySpec | None
-
-FIRST_POLL_SECONDS = 0.2
-LAST_POLL_SECONDS = 2.0
-WRITE_TRIES = 3
 
 
 class ActionClient:
@@ -109,29 +92,23 @@ class ActionClient:
             ValidationError: something in it is wrong; all faults at once.
             Conflict: the name is taken.
         """
-        spec = parsed(
-            ProposalSpec,
-            {
-                "action": action,
-                "parameters": dict(parameters or {}),
-                "reason": reason,
-                "ticket": ticket,
-                "serviceAccountName": service_account_name,
-                "requestedBy": await self._who_we_are(),
-                "mode": _asked_mode(mode),
-                "retry": retry,
-                "timeoutSeconds": timeout_seconds,
-                "notBefore": not_before,
-                "startingDeadlineSeconds": starting_deadline_seconds,
-                "activeDeadlineSeconds": active_deadline_seconds,
-                "ttlSecondsAfterFinished": ttl_seconds_after_finished,
-            },
-        )
-        where = namespace or self.namespace
-        rules = await read_rules(self.api, where)
-        rules.check([Asked("spec", spec.action, spec.parameters)], spec.mode, spec.requester)
-        body = manifest(ActionProposal.INFO, name or generated_name(action), where, spec)
-        return await self._create(ActionProposal, body)
+        fields = {
+            "action": action,
+            "parameters": dict(parameters or {}),
+            "reason": reason,
+            "ticket": ticket,
+            "serviceAccountName": service_account_name,
+            "requestedBy": await self._who_we_are(),
+            "mode": mode,
+            "retry": retry,
+            "timeoutSeconds": timeout_seconds,
+            "notBefore": not_before,
+            "startingDeadlineSeconds": starting_deadline_seconds,
+            "activeDeadlineSeconds": active_deadline_seconds,
+            "ttlSecondsAfterFinished": ttl_seconds_after_finished,
+        }
+        body = await proposal_manifest(self.api, namespace or self.namespace, name, fields)
+        return await create(self.api, ActionProposal, body)
 
     async def propose_workflow(
         self,
@@ -164,42 +141,24 @@ class ActionClient:
             ValidationError: something in it is wrong; all faults of all steps at once.
             Conflict: the name is taken.
         """
-        if not actions:
-            raise ValueError(f"workflow {name} has no actions; give at least one")
-        spec = parsed(
-            WorkflowSpec,
-            {
-                "description": description,
-                "reason": reason or description,
-                "order": order,
-                "steps": step_mappings(actions),
-                "onFailure": on_failure,
-                "maxParallel": max_parallel,
-                "ticket": ticket,
-                "serviceAccountName": service_account_name,
-                "requestedBy": await self._who_we_are(),
-                "mode": _asked_mode(mode),
-                "retry": retry,
-                "notBefore": not_before,
-                "startingDeadlineSeconds": starting_deadline_seconds,
-                "activeDeadlineSeconds": active_deadline_seconds,
-                "ttlSecondsAfterFinished": ttl_seconds_after_finished,
-            },
-        )
-        where = namespace or self.namespace
-        rules = await read_rules(self.api, where)
-        wrong = list(order_faults(spec))
-        asked = [
-            Asked(step_path(step.name), step.action, step.parameters, frozenset(one.path for one in step.computed))
-            for step in spec.steps
-        ]
-        try:
-            rules.check(asked, spec.mode, spec.requester)
-        except ValidationError as error:
-            wrong += error.faults
-        if wrong:
-            raise ValidationError(wrong)
-        return await self._create(ActionWorkflow, manifest(ActionWorkflow.INFO, name, where, spec))
+        fields = {
+            "description": description,
+            "reason": reason or description,
+            "order": order,
+            "onFailure": on_failure,
+            "maxParallel": max_parallel,
+            "ticket": ticket,
+            "serviceAccountName": service_account_name,
+            "requestedBy": await self._who_we_are(),
+            "mode": mode,
+            "retry": retry,
+            "notBefore": not_before,
+            "startingDeadlineSeconds": starting_deadline_seconds,
+            "activeDeadlineSeconds": active_deadline_seconds,
+            "ttlSecondsAfterFinished": ttl_seconds_after_finished,
+        }
+        body = await workflow_manifest(self.api, namespace or self.namespace, name, actions, fields)
+        return await create(self.api, ActionWorkflow, body)
 
     async def run_runbook(
         self,
@@ -237,16 +196,11 @@ class ActionClient:
             not_before=not_before,
             ttl_seconds_after_finished=ttl_seconds_after_finished,
         )
-        return await self._create(ActionWorkflow, body)
+        return await create(self.api, ActionWorkflow, body)
 
     async def runbook(self, name: str, *, namespace: str | None = None) -> RunbookEntry:
         """The runbook as it is now. Raises ValueError with the names nearest to it where there is none."""
-        where = namespace or self.namespace
-        try:
-            return entry_of(await self.api.get(RUNBOOKS, name, namespace=where))
-        except NotFound:
-            there = (await self.api.list(RUNBOOKS, namespace=where)).items
-            raise ValueError(no_runbook(name, where, (raw["metadata"]["name"] for raw in there))) from None
+        return await read_runbook(self.api, namespace or self.namespace, name)
 
     async def runbook_manifest(
         self,
@@ -262,27 +216,17 @@ class ActionClient:
         ttl_seconds_after_finished: int | None = None,
     ) -> Json:
         """The workflow that `run_runbook` would create. Raises what that raises, but for Conflict."""
-        about, said = entry.runbook.metadata, entry.runbook.spec.description
-        check_values(entry, parameters)
-        spec = parsed(
-            WorkflowSpec,
-            {
-                "description": said,
-                "reason": reason or said,
-                "runbookRef": {"name": about.name},
-                "parameters": parameters or None,
-                "ticket": ticket,
-                "serviceAccountName": service_account_name,
-                "requestedBy": await self._who_we_are(),
-                "mode": _asked_mode(mode),
-                "notBefore": not_before,
-                "ttlSecondsAfterFinished": ttl_seconds_after_finished,
-            },
-        )
-        where, made = about.namespace or self.namespace, name or generated_name(about.name)
-        rules = await read_rules(self.api, where)
-        rules.check(asked_by(entry, spec, made, where), spec.mode, spec.requester)
-        return manifest(ActionWorkflow.INFO, made, where, spec)
+        fields = {
+            "parameters": parameters or None,
+            "reason": reason or entry.runbook.spec.description,
+            "ticket": ticket,
+            "serviceAccountName": service_account_name,
+            "requestedBy": await self._who_we_are(),
+            "mode": mode,
+            "notBefore": not_before,
+            "ttlSecondsAfterFinished": ttl_seconds_after_finished,
+        }
+        return await run_manifest(self.api, entry, name, fields)
 
     async def propose_undo(
         self, name: str, *, namespace: str | None = None, new_name: str | None = None, reason: str | None = None
@@ -302,6 +246,42 @@ class ActionClient:
             ticket=request.ticket,
             service_account_name=request.service_account_name,
         )
+
+    async def propose_undo_of_workflow(
+        self, name: str, *, namespace: str | None = None, new_name: str | None = None, reason: str | None = None
+    ) -> ActionWorkflow:
+        """Proposes the workflow that takes back what a finished one did, by default as `<name>-undo`.
+
+        Raises NothingToUndo with the reason; Conflict if it was already proposed.
+        """
+        done = await self.get(name, ActionWorkflow, namespace=namespace)
+        steps = await steps_of(self.api, done)
+        return await self._propose(undo_workflow(done, steps, name=new_name, reason=reason))
+
+    async def propose_retry(
+        self,
+        name: str,
+        *,
+        namespace: str | None = None,
+        new_name: str | None = None,
+        reason: str | None = None,
+        unknown_too: bool = False,
+    ) -> ActionWorkflow:
+        """Proposes the workflow that runs the failed part of a finished one again, by default as `<name>-retry`.
+
+        `unknown_too`: also steps whose result is not known, which may then take effect twice.
+
+        Raises NothingToRetry with the reason; Conflict if it was already proposed.
+        """
+        raw = await self.api.get(WORKFLOWS, name, namespace=namespace or self.namespace)
+        done = ActionWorkflow.model_validate(raw)
+        return await self._propose(
+            retry_workflow(done, raw["spec"], name=new_name, reason=reason, unknown_too=unknown_too)
+        )
+
+    async def _propose(self, body: Json) -> ActionWorkflow:
+        body["spec"]["requestedBy"] = await self._who_we_are()
+        return await create(self.api, ActionWorkflow, body)
 
     async def approve(
         self,
@@ -324,6 +304,24 @@ class ActionClient:
             RightMissing: the API server refuses the approval; the text is its own.
         """
         return (await self.vote(name, kind, Vote.APPROVE, comment=comment, namespace=namespace, digest=digest)).approval
+
+    async def answer(
+        self,
+        name: str,
+        answer: Any,
+        *,
+        comment: str = "",
+        namespace: str | None = None,
+        digest: str | None = None,
+    ) -> ActionApproval:
+        """Answers what a proposal of type `ask` asks, as the current user; the same answer twice is one.
+
+        `answer`: JSON that fits its schema. Raises what `approve` raises, and ValidationError where it does not fit.
+        """
+        cast = await self.vote(
+            name, ActionProposal, Vote.APPROVE, comment=comment, namespace=namespace, digest=digest, answer=answer
+        )
+        return cast.approval
 
     async def reject(
         self,
@@ -349,10 +347,12 @@ class ActionClient:
         comment: str = "",
         namespace: str | None = None,
         digest: str | None = None,
+        answer: Any = None,
     ) -> Cast:
-        """The vote, and whether it had been cast before. Raises what `approve` raises."""
+        """The vote, and whether it had been cast before. Raises what `approve` and `answer` raise."""
         subject = await self.get(name, kind, namespace=namespace)
-        body = vote_manifest(subject, decision, await self.identity(), comment=comment, shown_digest=digest)
+        me = await self.identity()
+        body = vote_manifest(subject, decision, me, comment=comment, shown_digest=digest, answer=answer)
         return await cast_vote(self.api, body, subject)
 
     async def halt(self, scope: Scope = EVERYTHING, *, reason: str = "") -> ActionPolicy:
@@ -375,8 +375,7 @@ class ActionClient:
 
     async def get(self, name: str, kind: type[T], *, namespace: str | None = None) -> T:
         """The object as it is now. Raises NotFound."""
-        found = await self.api.get(resource(kind.INFO), name, namespace=namespace or self.namespace)
-        return _model(kind, found)
+        return await read(self.api, kind, name, namespace or self.namespace)
 
     async def wait(
         self, name: str, kind: type[T], *, namespace: str | None = None, timeout_seconds: float | None = None
@@ -387,80 +386,22 @@ class ActionClient:
             NotFinished: a TimeoutError; time was up first, the text says where it stands.
             NotFound: there is no such object, or it was deleted meanwhile.
         """
-        latest = await self.get(name, kind, namespace=namespace)
-        trouble: TransientFailure | None = None
-        pause = FIRST_POLL_SECONDS
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                while latest.status.outcome is None:
-                    await asyncio.sleep(pause)
-                    pause = min(pause * 1.5, LAST_POLL_SECONDS)
-                    before = latest
-                    try:
-                        latest, trouble = await self.get(name, kind, namespace=namespace), None
-                    except TransientFailure as error:
-                        trouble = error
-                    if latest.metadata.uid != before.metadata.uid:
-                        raise NotFound(f"{kind.INFO.kind} {name} was deleted and made again while it was waited for")
-        except TimeoutError:
-            where = f"{latest.metadata.namespace}/{name}"
-            text = f"{where} is not finished after {timeout_seconds:g} s: {standing(latest, datetime.now(UTC))}"
-            if trouble is not None:
-                text += f" (as last heard; {trouble})"
-            raise NotFinished(text, latest) from None
-        return latest
+        return await finished(self.api, kind, name, namespace or self.namespace, timeout_seconds)
 
     async def cancel(self, name: str, kind: type[T], *, namespace: str | None = None) -> T:
         """Asks for it to be cancelled; `wait` tells what came of it. PermanentFailure if it is already finished."""
-        return await self._change(name, kind, {"cancelled": True}, namespace)
+        return await change(self.api, kind, name, namespace or self.namespace, {"cancelled": True})
 
     async def suspend(self, name: str, kind: type[T], *, namespace: str | None = None) -> T:
         """Lets nothing new start. PermanentFailure if it is already finished."""
-        return await self._change(name, kind, {"suspend": True}, namespace)
+        return await change(self.api, kind, name, namespace or self.namespace, {"suspend": True})
 
     async def resume(self, name: str, kind: type[T], *, namespace: str | None = None) -> T:
         """Lets a suspended one go on. PermanentFailure if it is already finished."""
-        return await self._change(name, kind, {"suspend": False}, namespace)
-
-    async def _change(self, name: str, kind: type[T], spec: Json, namespace: str | None) -> T:
-        where = namespace or self.namespace
-        patch = partial(self.api.patch, resource(kind.INFO), name, {"spec": spec}, namespace=where)
-        return _model(kind, await write_again(patch, tries=WRITE_TRIES, seconds=10.0))
-
-    async def _create(self, kind: type[T], body: Json) -> T:
-        """Creates it, again after a lost answer: the name is fixed, so it is made once."""
-        about = body["metadata"]
-        lost = False
-        for remaining in reversed(range(WRITE_TRIES)):
-            try:
-                made = await self.api.create(resource(kind.INFO), body, namespace=about["namespace"])
-                return _model(kind, made)
-            except LostAnswer:
-                lost = True
-                if not remaining:
-                    raise
-            except Conflict:
-                if not lost:
-                    raise
-                found = await self.get(about["name"], kind, namespace=about["namespace"])
-                if found.spec != kind.model_validate(body).spec:
-                    raise
-                return found
-        raise AssertionError("the last try either returns or raises")
+        return await change(self.api, kind, name, namespace or self.namespace, {"suspend": False})
 
     async def _who_we_are(self) -> Json | None:
         if not self._asked_identity:
             self._identity = await who_we_are(self.api)
             self._asked_identity = True
         return self._identity
-
-
-def _model(kind: type[T], raw: Json) -> T:
-    return cast("T", kind.model_validate(raw))
-
-
-def _asked_mode(mode: str) -> str:
-    """A person may ask for Execute or DryRun; Observe is what policy says."""
-    if mode not in (Mode.EXECUTE, Mode.DRY_RUN):
-        raise ValidationError([f"spec.mode: must be one of Execute, DryRun (got {mode})"])
-    return str(mode)

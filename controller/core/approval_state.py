@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from controller.api.approval import ActionApproval
-from controller.api.common import ApprovalProgress, LifecycleStatus, Quorum, Vote
+from controller.api.common import MAX_GROUPS_TOLD, ApprovalProgress, LifecycleStatus, Quorum, Vote
 from controller.api.names import ConditionType, Outcome, Phase, Reason, Transition
 from controller.api.workflow import ActionWorkflow
 from controller.core.actors import who_asked
@@ -20,6 +20,7 @@ from controller.core.verdicts import Finish, Hold
 S = TypeVar("S", bound=LifecycleStatus)
 
 MAX_VOTES = 64
+MAX_TOLD = 3
 VOID = (Reason.DRIFTED, Reason.DIGEST_CHANGED)
 
 
@@ -36,6 +37,8 @@ class ApprovalState:
     """Whether anything proves who asked."""
     editor_known: bool = True
     """The same of who last edited the runbook, where there is one."""
+    asks: bool = False
+    """Whether votes have to answer a question."""
 
     @property
     def required(self) -> bool:
@@ -67,9 +70,16 @@ def approval_state(
     ends = expiry(rule, tally, request.not_before)
     if ends is not None:
         until = ends if not unmet(rule, tally) else min(until, ends)
-    editor_known = request.editor is not None or not request.of_runbook
-    known = request.requester is not None
-    return ApprovalState(rule, tally, enforcement, requested_at, until, known, editor_known)
+    return ApprovalState(
+        rule,
+        tally,
+        enforcement,
+        requested_at,
+        until,
+        requester_known=request.requester is not None,
+        editor_known=request.editor is not None or not request.of_runbook,
+        asks=request.question is not None,
+    )
 
 
 def workflow_approval(
@@ -128,7 +138,7 @@ def with_approval(status: S, state: ApprovalState, *, generation: int, now: date
         approved = ("False", reason, message)
     elif state.required:
         names = ", ".join(vote.username for vote in state.tally.approvals)
-        approved = ("True", Reason.APPROVED, f"approved by {names}")
+        approved = ("True", Reason.APPROVED, f"{'answered' if state.asks else 'approved'} by {names}")
         if before is None or before.status != "True":
             last = max(state.tally.approvals, key=lambda vote: vote.at)
             status = note(status, Transition.APPROVED, approved[2], actor=last.username, at=now)
@@ -159,7 +169,7 @@ def _progress(state: ApprovalState) -> ApprovalProgress:
     return ApprovalProgress(
         required=max(quorum.required for quorum in rule.quorums),
         have=len(state.tally.approvals),
-        groups=tuple(sorted(missing)),
+        groups=tuple(sorted(missing))[:MAX_GROUPS_TOLD],
         expires_at=state.until,
         requested_at=state.requested_at,
         quorums=rule.quorums,
@@ -195,8 +205,15 @@ def _missing(state: ApprovalState) -> str:
     parts = []
     for quorum in state.missing:
         lacking = quorum.required - have(quorum, state.tally)
-        what = f"{lacking} of {quorum.required} approvals" if quorum.required > 1 else "an approval"
+        noun = "answer" if state.asks else "approval"
+        what = f"{lacking} of {quorum.required} {noun}s" if quorum.required > 1 else f"an {noun}"
         groups = f" of group {' or '.join(quorum.groups)}" if quorum.groups else ""
-        source = f"policy {quorum.policy}" if quorum.policy else "OPERATOR_APPROVAL_MODE"
-        parts.append(f"{what}{groups} ({source})")
-    return "waits for " + ", ".join(parts)
+        own = "the question itself" if state.asks else "OPERATOR_APPROVAL_MODE"
+        parts.append(f"{what}{groups} ({f'policy {quorum.policy}' if quorum.policy else own})")
+    return "waits for " + ", ".join(parts) + _void_answers(state)
+
+
+def _void_answers(state: ApprovalState) -> str:
+    """Which votes on a question do not count, and why: who casts one cannot know before."""
+    told = [f"{name} does not count: {why}" for name, why in state.tally.ignored.items()] if state.asks else []
+    return "".join(f"; {line}" for line in told[-MAX_TOLD:])

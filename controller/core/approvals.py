@@ -6,16 +6,18 @@ and if it is not too old. One rejection ends the request. What is asked for is n
 changes or goes later can only add to it.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from controller.api import policy as api
 from controller.api.approval import ActionApproval
 from controller.api.approval import Vote as Choice
-from controller.api.common import ApprovalProgress, Identity, Quorum, Vote
+from controller.api.common import MAX_QUORUMS, ApprovalProgress, Identity, Quorum, Vote
 from controller.api.policy import DriftRule
 from controller.core.actors import proven
+from controller.core.answers import Question, same_answer
 from controller.core.enforcement import Enforcement
 from controller.core.policy import Stated
 
@@ -54,6 +56,8 @@ class Request:
     """Who last edited the runbook that it runs. None: nothing proves who did."""
     of_runbook: bool = False
     """Whether it runs a runbook at all."""
+    question: Question | None = None
+    """What every approval has to answer."""
 
 
 @dataclass(frozen=True)
@@ -75,19 +79,29 @@ def asked_by(rules: Sequence[Stated[api.ApprovalRule]], requester: Identity | No
         required = max(rule.required or 0, machines if is_machine(requester) else 0)
         if required:
             quorums.append(Quorum(policy=name, required=required, groups=rule.groups or ()))
-    opinions = [stated.rule for stated in rules]
-    own_counts = [rule.allow_self for rule in opinions if rule.allow_self is not None]
-    on_drift = {rule.on_drift for rule in opinions if rule.on_drift is not None}
+    own_counts = _agreed(((stated.rule.allow_self, stated.sure) for stated in rules), True)
+    proceeds = _agreed(((stated.rule.on_drift, stated.sure) for stated in rules), DriftRule.PROCEED)
+    timeouts = ((stated.rule.request_timeout_seconds, stated.sure) for stated in rules)
     return ApprovalRule(
-        quorums=tuple(quorums),
-        allow_self=bool(own_counts) and all(own_counts),
-        valid_seconds=min((rule.valid_seconds for rule in opinions if rule.valid_seconds), default=VALID_SECONDS),
-        request_timeout_seconds=min(
-            (rule.request_timeout_seconds for rule in opinions if rule.request_timeout_seconds),
-            default=REQUEST_TIMEOUT_SECONDS,
-        ),
-        on_drift=DriftRule.PROCEED if on_drift == {DriftRule.PROCEED} else DriftRule.REAPPROVE,
+        quorums=_distinct(quorums),
+        allow_self=own_counts,
+        valid_seconds=shortest(((stated.rule.valid_seconds, stated.sure) for stated in rules), VALID_SECONDS),
+        request_timeout_seconds=shortest(timeouts, REQUEST_TIMEOUT_SECONDS),
+        on_drift=DriftRule.PROCEED if proceeds else DriftRule.REAPPROVE,
     )
+
+
+def shortest(given: Iterable[tuple[int | None, bool]], default: int) -> int:
+    """The least of the times that are given, each with whether it is sure to apply; one that is not lengthens none."""
+    times = [(seconds, sure) for seconds, sure in given if seconds is not None]
+    without = min((seconds for seconds, sure in times if sure), default=default)
+    return min([without, *(seconds for seconds, _ in times)])
+
+
+def _agreed(given: Iterable[tuple[object, bool]], leave: object) -> bool:
+    """Whether somebody who is sure to apply gives this leave, and nobody with an opinion says otherwise."""
+    opinions = [(said, sure) for said, sure in given if said is not None]
+    return any(sure for _, sure in opinions) and all(said == leave for said, _ in opinions)
 
 
 def together(rules: Sequence[ApprovalRule]) -> ApprovalRule:
@@ -142,6 +156,7 @@ def count(
             decision=approval.spec.decision.value,
             comment=approval.spec.comment,
             at=_cast_at(approval),
+            answer=approval.spec.answer if request.question and approval.spec.decision is Choice.APPROVE else None,
         )
         if approval.spec.decision is Choice.REJECT:
             rejection = rejection or vote
@@ -207,7 +222,7 @@ def _uncounted(
     approval: ActionApproval,
     who: Identity,
     rule: ApprovalRule,
-    earlier: Collection[str],
+    earlier: Mapping[str, Vote],
     now: datetime,
 ) -> str | None:
     """Why a true vote for it does not count."""
@@ -227,6 +242,18 @@ def _uncounted(
         return f"{who.username} has approved already"
     if now >= _valid_until(_cast_at(approval), rule, request.not_before):
         return f"it is older than {rule.valid_seconds} s"
+    return _unanswered(request.question, approval.spec.answer, earlier.values())
+
+
+def _unanswered(question: Question | None, answer: Any, earlier: Iterable[Vote]) -> str | None:
+    """Why it answers nothing that was asked."""
+    if question is None:
+        return None if answer is None else "it answers, but nothing is asked"
+    if fault := question.fault(answer):
+        return fault
+    first = next(iter(earlier), None)
+    if first is not None and not same_answer(first.answer, answer):
+        return f"it answers otherwise than {first.username} has"
     return None
 
 
@@ -243,10 +270,19 @@ def _cast_at(approval: ActionApproval) -> datetime:
 
 
 def _distinct(quorums: Iterable[Quorum]) -> tuple[Quorum, ...]:
-    """Of quorums of one policy and the same groups only the highest is kept."""
-    highest: dict[tuple[str | None, tuple[str, ...]], Quorum] = {}
+    """Of quorums of one policy and the same groups only the highest is kept; of too many to be noted, of any policies.
+
+    Who satisfies the highest of the same groups satisfies all of them.
+    """
+    all_of_them = tuple(quorums)
+    by_policy = _highest(all_of_them, lambda quorum: (quorum.policy, *quorum.groups))
+    return by_policy if len(by_policy) <= MAX_QUORUMS else _highest(all_of_them, lambda quorum: quorum.groups)
+
+
+def _highest(quorums: Iterable[Quorum], key: Callable[[Quorum], object]) -> tuple[Quorum, ...]:
+    highest: dict[object, Quorum] = {}
     for quorum in quorums:
-        key = quorum.policy, quorum.groups
-        if key not in highest or highest[key].required < quorum.required:
-            highest[key] = quorum
+        before = highest.get(key(quorum))
+        if before is None or before.required < quorum.required:
+            highest[key(quorum)] = quorum
     return tuple(highest.values())

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from controller.api.base import rfc3339
 from controller.api.policy import ActionPolicy, Freeze, Window
+from controller.core.approvals import REQUEST_TIMEOUT_SECONDS, VALID_SECONDS, shortest
 from controller.core.matching import Fit, PolicySubject, fit, mismatches
 from controller.core.policy import spec_faults
 
@@ -99,6 +100,13 @@ STRICT: Mapping[str, Any] = {
 }  # fmt: skip
 
 
+DEFAULTS: Mapping[str, int] = {
+    "approval.validSeconds": VALID_SECONDS,
+    "approval.requestTimeoutSeconds": REQUEST_TIMEOUT_SECONDS,
+}
+"""Of what is merged to the least number, where no policy that is surely about the action gives one."""
+
+
 @dataclass(frozen=True)
 class _Said:
     """One value of one field of one policy; `sure`: it gives leave too, not only restricts."""
@@ -160,7 +168,9 @@ def _merged(path: str, said: Sequence[_Said]) -> Iterator[RuleInForce]:
             for one in said:
                 yield RuleInForce(path, _text(one.value), (one.policy,))
         case Merge.LEAST:
-            yield _of(path, min(one.value for one in said), said)
+            least = shortest(((one.value, one.sure) for one in said), DEFAULTS[path])
+            if any(one.value == least for one in said):
+                yield _of(path, least, said)
         case Merge.MOST:
             yield _of(path, max(one.value for one in said), said)
         case Merge.STRICTER:

@@ -184,13 +184,20 @@ def told(limit: Limit, policy: str, limits: Limits, target: str | None) -> str:
     match limit:
         case Limit.BREAKER:
             seconds = limits.breaker_reset_seconds or BREAKER_RESET_SECONDS
+            row = _counted(limits.max_consecutive_failures, "failure")
             return (
-                f"policy {policy} stopped after {limits.max_consecutive_failures} failures in a row; "
+                f"policy {policy} stopped after {row} in a row; "
                 f"{seconds} s after the last one an action is let through to try"
             )
         case Limit.COOLDOWN:
             return f"policy {policy} demands {limits.per_target_cooldown_seconds} s between two actions on {target}"
         case Limit.CONCURRENT:
-            return f"policy {policy} lets {limits.max_concurrent} actions run at the same time, and so many do"
+            at_once = _counted(limits.max_concurrent, "action")
+            return f"policy {policy} lets {at_once} run at a time; this one has its turn when one ends"
         case Limit.PER_HOUR:
-            return f"policy {policy} lets {limits.max_per_hour} actions start within an hour, and no start is free now"
+            starts = _counted(limits.max_per_hour, "start")
+            return f"policy {policy} gives {starts} within an hour, and none is free now"
+
+
+def _counted(number: int | None, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

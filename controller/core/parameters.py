@@ -7,8 +7,9 @@ from jsonschema import Draft202012Validator, FormatChecker, SchemaError
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
 
-from controller.api.base import MAX_OPAQUE_BYTES, MAX_SAFE_INTEGER
+from controller.api.base import MAX_NESTING, MAX_OPAQUE_BYTES, MAX_SAFE_INTEGER
 from controller.core.digest import canonical
+from controller.core.nesting import too_deep
 from controller.core.ports import Json
 from controller.core.secret_parameters import SECRET, fault_of_reference, mark_faults, reference_faults
 
@@ -55,6 +56,8 @@ def _with_parents(paths: Iterable[str]) -> Iterator[str]:
 
 def schema_fault(schema: Json) -> str | None:
     """What is wrong with a type's own parameter schema."""
+    if too_deep(schema):
+        return f"spec.parameters: must be nested at most {MAX_NESTING} deep"
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
@@ -101,6 +104,8 @@ def parameter_faults(
 
 
 def _size_fault(parameters: Json, path: str) -> str | None:
+    if too_deep(parameters):
+        return f"{path}: must be nested at most {MAX_NESTING} deep"
     unsafe = next(_unsafe_integers(parameters, path), None)
     if unsafe:
         return f"{unsafe}: integers must lie within ±2^53; write it as a string"

@@ -23,6 +23,8 @@ class Stated(Generic[R]):
 
     policy: str
     rule: R
+    sure: bool = True
+    """Whether the policy is surely about the action; if not, only what the rule forbids holds."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,9 @@ def effective(policies: Sequence[ActionPolicy], subject: PolicySubject) -> Effec
         freezes=tuple(Stated(p.metadata.name, freeze) for p in matching for freeze in p.spec.freezes),
         limits=tuple(Stated(p.metadata.name, limits) for p in matching if (limits := _given(p.spec.limits))),
         protect=tuple(Stated(p.metadata.name, p.spec.protect) for p in matching if p.spec.protect),
-        approvals=tuple(Stated(p.metadata.name, p.spec.approval) for p in matching if p.spec.approval),
+        approvals=tuple(
+            Stated(p.metadata.name, p.spec.approval, p.metadata.name in sure) for p in matching if p.spec.approval
+        ),
         dynamic_targets=_dynamic_targets(matching, sure),
     )
 

@@ -105,14 +105,16 @@ def with_conditions(
 
 
 def _summary(standing: Standing, asked_dry_run: bool) -> list[tuple[ConditionType, str | None, Reason, str]]:
-    """Succeeded, Ready, Reconciling and Stalled. Never Reconciling and Stalled together: kstatus takes the first."""
+    """Succeeded, Ready, Reconciling and Stalled. Never Reconciling and Stalled together: kstatus takes the first.
+
+    While it is live, Reconciling says by its reason how it waits, the others what for: `Blocked` and `Frozen`.
+    """
     reason, message = standing.reason, standing.message
     reconciling: str | None = None
     stalled: str | None = None
     match standing.outcome:
         case None:
             succeeded, ready, reconciling = "Unknown", "Unknown", "True"
-            reason = _RECONCILING.get(standing.phase, reason)
         case Outcome.SUCCEEDED:
             succeeded, ready = "True", "True"
         case Outcome.OBSERVED:
@@ -122,7 +124,7 @@ def _summary(standing: Standing, asked_dry_run: bool) -> list[tuple[ConditionTyp
     return [
         (ConditionType.SUCCEEDED, succeeded, reason, message),
         (ConditionType.READY, ready, reason, message),
-        (ConditionType.RECONCILING, reconciling, reason, message),
+        (ConditionType.RECONCILING, reconciling, _RECONCILING.get(standing.phase, reason), message),
         (ConditionType.STALLED, stalled, reason, message),
     ]
 

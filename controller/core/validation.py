@@ -4,9 +4,7 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 
 from controller.api.base import SpecModel, unknown_fields
-from controller.api.common import Check
 from controller.api.names import Reason
-from controller.api.proposal import ProposalSpec
 from controller.core.ports import Json
 from controller.core.view import Fault
 from controller.core.world import Catalogue, Executors, TypeEntry
@@ -18,21 +16,6 @@ def field_faults(spec: SpecModel) -> Iterator[Fault]:
     """Fields that the schema or the operator does not know: they fail closed, with their path."""
     for path in unknown_fields(spec, "spec"):
         yield Fault(Reason.UNKNOWN_FIELD, f"{path}: is not a field of this kind; remove it")
-
-
-def proposal_field_faults(spec: ProposalSpec) -> Iterator[Fault]:
-    yield from field_faults(spec)
-    yield from check_faults("spec", spec.preconditions, spec.verify)
-
-
-def check_faults(path: str, preconditions: tuple[Check, ...], verify: tuple[Check, ...]) -> Iterator[Fault]:
-    for name, value in (("preconditions", preconditions), ("verify", verify)):
-        if value:
-            yield not_supported(f"{path}.{name}")
-
-
-def not_supported(path: str) -> Fault:
-    return Fault(Reason.NOT_SUPPORTED, f"{path}: is not carried out by this version of the operator; remove it")
 
 
 def action_faults(
@@ -86,5 +69,6 @@ def unknown_action(types: Mapping[str, object], action: str) -> str:
         return f"there is no ActionType {action}, nor any other; apply the catalogue (kubectl apply -f catalog/)"
     ranked = sorted(types, key=lambda name: (-SequenceMatcher(None, action, name).ratio(), name))
     listed = ", ".join(ranked[:MAX_LISTED_TYPES])
-    more = f" and {len(ranked) - MAX_LISTED_TYPES} more" if len(ranked) > MAX_LISTED_TYPES else ""
+    left = len(ranked) - MAX_LISTED_TYPES
+    more = f" and {left} more (`kubectl actions types` lists all)" if left > 0 else ""
     return f"there is no ActionType {action}; available: {listed}{more}"

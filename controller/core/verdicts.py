@@ -138,7 +138,7 @@ def window_block(policies: Iterable[EffectivePolicy], now: datetime) -> Block | 
         names = ", ".join(name for name, _ in ordered)
         message = f"the windows of policies {names} have no time in common in the next weeks; change one of them"
         return Block(Reason.OUTSIDE_WINDOW, "windows", message, ordered[0][0], again_at=now + NO_OPENING_AGAIN)
-    message = f"outside the windows of policy {opening.policy}; starts at {opening.at:%Y-%m-%d %H:%M} UTC"
+    message = f"outside the windows of policy {opening.policy}; the next opens at {opening.at:%Y-%m-%d %H:%M} UTC"
     return Block(Reason.OUTSIDE_WINDOW, "windows", message, opening.policy, until=opening.at)
 
 

@@ -8,7 +8,7 @@ from controller.api.common import Change
 from controller.api.names import Mode, Outcome, Phase, Reason, Transition
 from controller.api.policy import DriftRule
 from controller.api.workflow import OnFailure, StepStatus
-from controller.core.actors import proven, suspender
+from controller.core.actors import suspender
 from controller.core.approval_state import ApprovalState, rejection, unapproved_yet, workflow_approval
 from controller.core.decision import Gather
 from controller.core.digest import digest, sha256
@@ -87,10 +87,11 @@ def invalid(view: WorkflowView, now: datetime) -> Verdict | None:
 
 
 def unasked(view: WorkflowView, now: datetime) -> Verdict | None:
-    """Ask whether the requester may propose these actions and use this runner; for proposals admission asks."""
-    if validated(view) or view.access is not None or not proven(view.workflow.metadata, view.world.enforcement):
-        return None
-    return Fetch(Gather.ACCESS)
+    """Ask whether the requester may propose these actions and use this runner; for proposals admission asks.
+
+    Also where nothing proves who that is: then it is the least that whoever is named may.
+    """
+    return None if validated(view) or view.access is not None else Fetch(Gather.ACCESS)
 
 
 def not_permitted(view: WorkflowView, now: datetime) -> Verdict | None:

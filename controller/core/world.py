@@ -10,8 +10,8 @@ from controller.api.actiontype import ActionType
 from controller.api.base import unknown_fields
 from controller.api.common import RetryConfig
 from controller.api.policy import ActionPolicy
-from controller.api.proposal import LifecycleSpec
 from controller.core.actors import NOT_LOOKED, proven_at
+from controller.core.answers import Question
 from controller.core.enforcement import Enforcement
 from controller.core.matching import UNPROVEN, PolicySubject, Requester
 from controller.core.parameters import ParameterSchema
@@ -71,6 +71,13 @@ class Executors(Protocol):
         """Names of the types that its own undo may use."""
         ...
 
+    def question(self, entry: TypeEntry, parameters: Json) -> Question | None:
+        """What must be answered before it may start, None for most. Only for types without a fault.
+
+        Raises ValueError for parameters it cannot read.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class Catalogue:
@@ -112,9 +119,9 @@ class World:
                 self._merged[namespace, action, requester] = merged
         return merged
 
-    def requester(self, spec: LifecycleSpec, *created: datetime | None) -> Requester:
-        """Who asks. `created`: when the object was made, and its workflow if it is a step."""
-        return Requester(spec.requester or "", proven_at(self.enforcement, *created))
+    def requester(self, username: str | None, *created: datetime | None) -> Requester:
+        """Who asks, by the name in the object. `created`: when it was made, and its workflow if it is a step."""
+        return Requester(username, proven_at(self.enforcement, *created)) if username else UNPROVEN
 
     @cached_property
     def _requesters(self) -> frozenset[str] | None:

@@ -77,6 +77,12 @@ class Api:
         found = await self._read(partial(self._ask, asked, "GET", paths.version(api_version), _ACCEPT))
         return tuple(found.get("resources") or ())
 
+    async def groups(self) -> frozenset[str]:
+        """Names of the API groups that discovery lists: a group a moment later than its kinds are served."""
+        asked = Asked("get", Resource("", "", "apigroups", "APIGroupList", namespaced=False), None)
+        found = await self._read(partial(self._ask, asked, "GET", "/apis", _ACCEPT))
+        return frozenset(group["name"] for group in found.get("groups") or ())
+
     async def list(
         self,
         resource: Resource,
@@ -168,6 +174,7 @@ class Api:
         uid: str = "",
         resource_version: str = "",
         propagation: str = "Background",
+        grace_period_seconds: int | None = None,
         dry_run: bool = False,
     ) -> None:
         """Delete the object, if it still has that uid and resource version. Raises Conflict, NotFound."""
@@ -179,9 +186,13 @@ class Api:
             "propagationPolicy": propagation,
             "preconditions": {name: value for name, value in preconditions.items() if value},
         }
+        if grace_period_seconds is not None:
+            body["gracePeriodSeconds"] = grace_period_seconds
         if dry_run:
             body["dryRun"] = ["All"]
-        await self._ask(asked, "DELETE", paths.item(resource, namespace, name), _SEND, body)
+        # With a body the API server ignores the query; there it says in audit logs what this is.
+        told = paths.query(dryRun="All") if dry_run else ""
+        await self._ask(asked, "DELETE", paths.item(resource, namespace, name) + told, _SEND, body)
 
     async def _list(
         self, resource: Resource, namespace: str | None, labels: str, fields: str, metadata_only: bool

@@ -88,11 +88,22 @@ class RunnerCluster:
         )
         return await self._as_runner(asked, patched)
 
-    async def delete(self, resource: Resource, name: str, *, uid: str, dry_run: bool = False) -> None:
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        uid: str,
+        grace_period_seconds: int | None = None,
+        dry_run: bool = False,
+    ) -> None:
         """Deletes the object with that uid (background propagation)."""
         where = self._where(resource)
         asked = Asked("delete", resource, where, name)
-        await self._as_runner(asked, self._api.delete(resource, name, namespace=where, uid=uid, dry_run=dry_run))
+        deleted = self._api.delete(
+            resource, name, namespace=where, uid=uid, grace_period_seconds=grace_period_seconds, dry_run=dry_run
+        )
+        await self._as_runner(asked, deleted)
 
     def _where(self, resource: Resource) -> str | None:
         return self._namespace if resource.namespaced else None

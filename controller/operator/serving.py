@@ -8,14 +8,23 @@ import asyncio
 import logging
 import signal
 import sys
+from collections.abc import Coroutine
+from typing import Any
 
 import kopf
 
+from controller.core.errors import ActionError
 from controller.kube.login import Login
+from controller.operator.kinds import until_served
 from controller.operator.watching import registry
 from controller.runtime.assembly import Options, assembled
+from controller.runtime.intake import Intake
 
 logger = logging.getLogger(__name__)
+
+
+class WatchEnded(ActionError):
+    """kopf does not watch any more."""
 
 
 async def serve(
@@ -31,30 +40,54 @@ async def serve(
         if metrics_address:
             host, port = metrics_address
             logger.info("metrics at http://%s:%d/metrics", host, running.metrics.serve(host, port))
+        _heed_signals(told)
         work = asyncio.create_task(running.engine.run(), name="engine")
         stopped = asyncio.create_task(told.wait(), name="stop")
-        others = frozenset(asyncio.all_tasks())
-        watches = await kopf.spawn_tasks(
-            registry=registry(login, running.intake),
-            standalone=True,
-            clusterwide=options.namespace is None,
-            namespaces=[options.namespace] if options.namespace else (),
-            liveness_endpoint=liveness,
-            stop_flag=over,
-        )
-        _heed_signals(told)  # kopf has just taken them, and would stop the watches first
-        watch = asyncio.create_task(kopf.run_tasks(watches, ignored=others), name="kopf")
+        served = asyncio.create_task(until_served(running.api), name="kinds")
+        watch: list[asyncio.Task[None]] = []
         try:
-            await asyncio.wait({work, watch, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({work, stopped, served}, return_when=asyncio.FIRST_COMPLETED)
+            if served.done() and not (work.done() or stopped.done()):
+                served.result()
+                watch.append(await _watch(login, options, running.intake, liveness=liveness, over=over))
+                _heed_signals(told)  # kopf has just taken them, and would stop the watches first
+                await asyncio.wait({work, stopped, *watch}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            failed = [task for task in (work, watch) if task.done() and not task.cancelled()]
-            for task in (work, stopped):
+            failed = [task for task in (*watch, work) if task.done() and not task.cancelled()]
+            for task in (work, stopped, served):
                 task.cancel()
-            await asyncio.gather(work, stopped, return_exceptions=True)
+            await asyncio.gather(work, stopped, served, return_exceptions=True)
             over.set()
-            await asyncio.gather(watch, return_exceptions=True)
+            await asyncio.gather(*watch, return_exceptions=True)
         for task in failed:
             task.result()
+
+
+async def _watch(
+    login: Login, options: Options, intake: Intake, *, liveness: str | None, over: asyncio.Event
+) -> asyncio.Task[None]:
+    """kopf at work until `over`."""
+    others = frozenset(asyncio.all_tasks())
+    begun = await kopf.spawn_tasks(
+        registry=registry(login, intake),
+        standalone=True,
+        clusterwide=options.namespace is None,
+        namespaces=[options.namespace] if options.namespace else (),
+        liveness_endpoint=liveness,
+        stop_flag=over,
+    )
+    return asyncio.create_task(_until_told(kopf.run_tasks(begun, ignored=others)), name="kopf")
+
+
+async def _until_told(watching: Coroutine[Any, Any, None]) -> None:
+    """Raises WatchEnded for whatever kopf ends by; a kind that was taken away, for one."""
+    try:
+        await watching
+    except Exception as error:
+        raise WatchEnded(
+            f"a watch has ended ({error or type(error).__name__}), and without it nothing would be heard of: "
+            "the process ends too, and may be started again at once"
+        ) from error
 
 
 def _heed_signals(told: asyncio.Event) -> None:

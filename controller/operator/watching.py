@@ -1,20 +1,34 @@
 """kopf as the informer: one handler per kind hands the raw object on. It lists, watches and reconnects, no more."""
 
+import json
+from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import Any
 
 import kopf
 
 from controller.api.base import GROUP, VERSION
 from controller.core.errors import ActionError
+from controller.core.nesting import ShallowDecoder
 from controller.kube.login import Login
-from controller.kube.resources import APPROVALS, LIVE, LIVING, POLICIES, RUNBOOKS, TYPES, WORKED
+from controller.kube.resources import LIVE, LIVING
+from controller.operator.kinds import OURS
 from controller.runtime.intake import Intake
 
 CHUNK = 250
 SERVER_TIMEOUT_SECONDS = 600  # an integer: kopf hands it on as it is, and the API server parses one
 REQUEST_TIMEOUT_SECONDS = 30.0
+FIRST_PAUSES_SECONDS = (1.0, 1.0, 2.0, 3.0, 5.0)
+LONGEST_PAUSE_SECONDS = 8.0
 IDLE_SECONDS = 0.1
 """For how long kopf keeps a task, and with it the whole object, for each object that it has seen."""
+
+
+class Patience:
+    """Pauses between tries that fail, without end. With kopf's own, which do end, a watch would be over for good."""
+
+    def __iter__(self) -> Iterator[float]:
+        return chain(FIRST_PAUSES_SECONDS, repeat(LONGEST_PAUSE_SECONDS))
 
 
 class NoDiffs(kopf.DiffBaseStorage):
@@ -54,8 +68,7 @@ def registry(login: Login, intake: Intake) -> kopf.OperatorRegistry:
     async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
         configure_watching(settings)
 
-    for resource in (*WORKED, TYPES, POLICIES, RUNBOOKS, APPROVALS):
-        plural = resource.plural
+    for plural in (resource.plural for resource in OURS):
         kopf.on.event(GROUP, VERSION, plural, id=plural, param=plural, registry=handlers)(_hand_on(intake))
     kopf.on.event("", "v1", "namespaces", id="namespaces", param="namespaces", registry=handlers)(_hand_on(intake))
     return handlers
@@ -63,12 +76,15 @@ def registry(login: Login, intake: Intake) -> kopf.OperatorRegistry:
 
 def configure_watching(settings: kopf.OperatorSettings) -> None:
     """Live objects only, in pages; nothing written, nothing posted, no scan of the cluster."""
+    # One object that is nested too deep would end kopf, which reads by `json.loads` and cannot be told another way.
+    setattr(json, "_default_decoder", ShallowDecoder())  # noqa: B010  mypy knows no such name
     settings.scanning.disabled = True
     settings.peering.standalone = True
     settings.persistence.diffbase_storage = NoDiffs()
     settings.posting.enabled = False
     settings.posting.loggers = False
     settings.networking.request_timeout = REQUEST_TIMEOUT_SECONDS
+    settings.networking.error_backoffs = Patience()
     settings.watching.server_timeout = SERVER_TIMEOUT_SECONDS
     settings.watching.chunk_size = CHUNK
     settings.queueing.worker_limit = None

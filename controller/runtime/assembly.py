@@ -1,5 +1,6 @@
 """Puts the parts of the runtime together. The only place that knows all of them."""
 
+import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,7 +8,8 @@ from dataclasses import dataclass
 from typing import TextIO
 from uuid import UUID
 
-from controller.actions.registry import built_ins
+from controller.actions.plugins import installed, load
+from controller.actions.registry import Registry, built_ins
 from controller.core.settings import Settings
 from controller.core.view import Chance
 from controller.kube.admission import read_enforcement
@@ -37,9 +39,8 @@ from controller.runtime.reach import RealReach
 from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
 from controller.runtime.schedules import ScheduleReconciler
-from controller.runtime.starts import Starts
 from controller.runtime.store import Key, Store
-from controller.runtime.usage import LiveUsage
+from controller.runtime.usage import LiveUsage, Starts
 from controller.runtime.views import Views
 from controller.runtime.votes import Votes
 from controller.runtime.worker import Worker
@@ -48,6 +49,9 @@ from controller.runtime.workflows import WorkflowReconciler
 EVENTS_DRAIN_SECONDS = 5.0
 MOST_SKEW_SECONDS = 5.0
 """A process whose clock is further off the API server's does not lead: its deadlines and retries would be wrong."""
+
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -67,16 +71,27 @@ class Options:
 class Running:
     """The runtime while it is open."""
 
+    api: Api
     engine: Engine
     intake: Intake
     metrics: Metrics
+
+
+def _registry() -> Registry:
+    """The executors, those of plug-ins included; of a plug-in that is left out the log says why."""
+    plugins = load(installed(), {action.name for action in built_ins(utc_now)})
+    for line in plugins.broken:
+        logger.error("%s", line)
+    for action in plugins.actions:
+        logger.info("plug-in %s is loaded, version %d", action.name, action.version)
+    return built_ins(utc_now, plugins.actions)
 
 
 @asynccontextmanager
 async def assembled(login: Login, options: Options, audit_stream: TextIO) -> AsyncIterator[Running]:
     """The runtime, ready for `engine.run()`. On exit: Lease released, Events written, connections closed."""
     chance = random.SystemRandom()
-    registry = built_ins(utc_now)
+    registry = _registry()
     store, metrics, audit = Store(), Metrics(), AuditLog(audit_stream)
     queue: DelayQueue[Key] = DelayQueue(utc_now)
     declarations = Declarations(registry, options.settings)
@@ -115,6 +130,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 utc_now,
                 lambda owner: intake.attempt_ended(owner),
                 lambda owner, attempt: usage.effect_made(owner.uid, attempt),
+                lambda owner: queue.add(owner.key),
             )
             proposals = ProposalReconciler(
                 api=api,
@@ -206,7 +222,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 )
             )
             try:
-                yield Running(engine, intake, metrics)
+                yield Running(api, engine, intake, metrics)
             finally:
                 await outage.close()
                 await events.drain(EVENTS_DRAIN_SECONDS)

@@ -8,7 +8,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
-from controller.core.errors import ActionError
+from controller.core.errors import ActionError, NotFound
 from controller.runtime.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -48,7 +48,8 @@ class Outage:
                 await self._probe()
             except ActionError:
                 if not said:
-                    logger.warning("the API server does not answer, waiting for it: %s", error)
+                    what = "does not serve what is asked of it" if isinstance(error, NotFound) else "does not answer"
+                    logger.warning("the API server %s, waiting for it: %s", what, error)
                     self._metrics.api_unavailable.set(1)
                     said = True
                 await asyncio.sleep(PROBE_SECONDS * (0.5 + random.random()))  # noqa: S311  spreads load, no secret

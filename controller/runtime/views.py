@@ -38,6 +38,7 @@ class Views:
         running: bool = False,
         unstarted: bool = False,
         report: Report | None = None,
+        progress: str = "",
     ) -> ProposalView:
         proposal = ActionProposal.model_validate(raw)
         raw_parent = self._parent(proposal)
@@ -55,6 +56,7 @@ class Views:
             running=running,
             unstarted=unstarted,
             report=report,
+            progress=progress,
             usage=self._usage,
         )
 

@@ -5,6 +5,7 @@ from schema_manifests import (
     APPROVAL,
     CHECK,
     DIGEST,
+    HTTP_CHECK,
     MINIMAL,
     POLICY,
     PROPOSAL,
@@ -87,6 +88,12 @@ LIFECYCLE_CASES = [
         {"spec.notBefore": "2026-12-01T02:00:00+25:00"},
         NO_TIME,
     ),
+    *both(
+        "time that the operator can reckon with",
+        {"spec.notBefore": "9000-12-31T23:59:59Z"},
+        {"spec.notBefore": "9001-01-01T00:00:00Z"},
+        NO_TIME,
+    ),
     *both("suspend", {"spec.suspend": True}, {"spec.suspend": "yes"}, "boolean"),
     *both("requester has a name", {"spec.requestedBy.username": "u"}, {"spec.requestedBy": {"uid": "1"}}, "username"),
     *both(
@@ -123,6 +130,27 @@ PROPOSAL_CASES = [
         {"spec.verify": [CHECK]},
         {"spec.verify": [CHECK | {"expression": ""}]},
         "spec.verify[0].expression",
+    ),
+    Case(
+        "a check is of one thing",
+        PROPOSAL,
+        {"spec.preconditions": [HTTP_CHECK]},
+        {"spec.preconditions": [CHECK | HTTP_CHECK]},
+        "give exactly one of resource, http",
+    ),
+    Case(
+        "a check is of something",
+        PROPOSAL,
+        {"spec.preconditions": [CHECK, HTTP_CHECK]},
+        {"spec.preconditions": [{"expression": "true"}]},
+        "give exactly one of resource, http",
+    ),
+    Case(
+        "a check calls a web address",
+        PROPOSAL,
+        {"spec.verify": [HTTP_CHECK]},
+        {"spec.verify": [HTTP_CHECK | {"http": {"url": "file:///etc/passwd"}}]},
+        "spec.verify[0].http.url",
     ),
     Case(
         "a check names its object",
@@ -222,6 +250,13 @@ WORKFLOW_CASES = [
     bounds(WORKFLOW, "onFailure", "Continue", "Ignore", "words"),
     bounds(WORKFLOW, "maxParallel", 1, 0, "least"),
     bounds(WORKFLOW, "maxParallel", 100, 101, "most"),
+    Case(
+        "a check of a step",
+        WORKFLOW,
+        {"spec.steps.0.verify": [HTTP_CHECK]},
+        {"spec.steps.0.verify": [CHECK | HTTP_CHECK]},
+        "give exactly one of resource, http",
+    ),
     Case("when says something", WORKFLOW, {"spec.steps.0.when": "true"}, {"spec.steps.0.when": ""}, "steps[0].when"),
 ]
 
@@ -274,6 +309,13 @@ POLICY_CASES = [
         {"spec.freezes": [FREEZE]},
         {"spec.freezes": [FREEZE, FREEZE | {"end": "2026-11-30T22:00:00Z"}]},
         "spec.freezes[1]: Invalid value: end must be after start",
+    ),
+    Case(
+        "a freeze ends some day",  # a policy that the operator cannot read halts everything
+        POLICY,
+        {"spec.freezes": [FREEZE | {"end": "9000-12-31T23:59:59Z"}]},
+        {"spec.freezes": [FREEZE | {"end": "9999-12-31T23:59:59Z"}]},
+        "spec.freezes[0].end in body should match",
     ),
     Case(
         "private networks",

@@ -112,6 +112,22 @@ def test_no_claim_while_stopped(guard: Guarded, stop: Stop) -> None:
         assert writes(guard, stored, *attempts).accepted
 
 
+@each_stop
+def test_no_effect_begins_while_stopped_though_its_preconditions_are_met(guard: Guarded, stop: Stop) -> None:
+    """The claim may be long ago: the effect begins with the record that they are met."""
+    early = {"startedAt": "2026-11-22T14:00:00Z"}
+    waiting = with_attempts(guard, attempt(1, **early))
+    met = attempt(1, **early, preconditionsMetAt=NOW)
+    assert writes(guard, waiting, met).accepted
+    under_way = with_attempts(guard, met)
+    with in_force(guard, **stop.spec) as name:
+        answer = writes(guard, waiting, met)
+        assert answer.status == 403
+        assert f"ActionPolicy {name} {stop.told}" in answer.says
+        assert writes(guard, waiting, attempt(1, "NotDone", **early)).accepted
+        assert writes(guard, under_way, attempt(1, "Succeeded", **early, preconditionsMetAt=NOW)).accepted
+
+
 @dataclass(frozen=True)
 class Dodge:
     """A record that would begin an attempt under another guise."""
@@ -292,18 +308,3 @@ def test_a_freeze_does_not_hold_half_way_what_mends(guard: Guarded, part: str) -
     for spec in (HALT, {"mode": "Observe"}):
         with in_force(guard, **spec):
             assert writes(guard, mends, attempt(1)).status == 403
-
-
-def test_a_claim_that_cannot_be_judged_is_refused(guard: Guarded) -> None:
-    """A time that the schema takes and no rule can compare; who is not covered by that policy is not concerned."""
-    mine, others = guard.stored(ALICE, proposal()), guard.stored(ADMIN, proposal())
-    beyond = {"start": "9999-12-31T23:59:59-14:59", "end": "9999-12-31T23:59:59.5-14:59", "reason": "beyond all times"}
-    body = guard.policy(match={"namespaces": [guard.namespace], "requesters": [ALICE]}, freezes=[beyond])
-    try:
-        _until(lambda: "resulted in error" in writes(guard, mine, attempt(1)).says)
-        answer = writes(guard, others, attempt(1))
-        assert answer.accepted, answer.says
-        running = guard.write_status(THE_OPERATOR, mine, {"phase": "Pending"})
-        assert running.accepted, running.says
-    finally:
-        guard.forget(body)

@@ -37,7 +37,7 @@ def shell(cluster: ControlPlane, catalogue: None, namespace: str) -> Iterator[Sh
     yield Shell(cluster, server, cluster.kubeconfig)
     for found in policies(server):
         if namespace in json.dumps(found["spec"]):
-            server.send("DELETE", server.path("ActionPolicy", found["metadata"]["name"]))
+            server.delete_policy(found["metadata"]["name"])
     server.close()
 
 
@@ -79,8 +79,8 @@ def test_a_halt_is_a_policy_of_its_own_and_resume_ends_it(shell: Shell) -> None:
 
     again = shell.run("halt", "--reason", "another")
     assert again.returncode == 0
-    assert f"is halted already by apol/{name} by admin," in again.stdout
-    assert again.stdout.endswith("ago: bad deploy; nothing was changed\n")
+    assert f"is halted already by apol/{name} (by admin," in again.stdout
+    assert again.stdout.endswith("ago: bad deploy); nothing was changed\n")
     assert set(of_command(shell)) == {name}
 
     kept = policy(shell, "git", halt=True)
@@ -103,7 +103,7 @@ def test_a_halt_is_a_policy_of_its_own_and_resume_ends_it(shell: Shell) -> None:
 
     one = shell.run("resume", f"apol/{other}", namespaced=False)
     assert one.stdout == f"apol/{other} is gone: it halted wait and risk Low in namespace {shell.namespace}\n"
-    assert f"apol/{name} still halts everything in namespace {shell.namespace} by admin" in one.stderr
+    assert f"apol/{name} still halts everything in namespace {shell.namespace} (by admin" in one.stderr
     assert f"end it with: kubectl actions resume apol/{name}" in one.stderr
     assert f"apol/{kept} still halts everything in namespace {shell.namespace}" in one.stderr
     assert "change it where it is kept" in one.stderr

@@ -1,5 +1,6 @@
 """What holds whatever happens: observe by default, the kill switch, restarts, poisoned objects."""
 
+import json
 import os
 import signal
 import time
@@ -41,9 +42,27 @@ def test_halt_claims_nothing_stops_what_runs_and_lets_it_go_on(stage: Stage) -> 
         assert "outcome" not in blocked
     assert stage.status("ap", "running")["attempts"][0]["result"] == "Interrupted"
     assert "retryCount" not in stage.status("ap", "running"), "an interruption does not count"
-    stage.kubectl("delete", "actionpolicy", halt)
+    stage.delete_policies(halt)
     for name in ("running", "due"):
         assert stage.outcome("ap", name)["outcome"] == "Succeeded"
+
+
+def test_a_proposal_that_no_json_library_can_read_is_a_fault_of_its_own(stage: Stage) -> None:
+    """The API server takes ten times as many levels as Python reads. One such object must not end who lists all."""
+    inside = '{"inner":' * 9_000 + "1" + "}" * 9_000
+    for name in ("told-by-a-watch", "told-by-a-list"):
+        if name == "told-by-a-list":
+            stage.operator.stop()
+        whole = json.dumps(proposal(name, "log-message", {"message": "INSIDE"}))
+        stage.kubectl("create", "-f", "-", input=whole.replace('"INSIDE"', inside))
+        if name == "told-by-a-list":
+            stage.operator.start()
+        stage.kubectl("wait", "--for=jsonpath={.status.outcome}=Failed", "--timeout=30s", "ap", name)
+        message = stage.kubectl("get", "ap", name, "-o", "jsonpath={.status.message}")
+        assert message == "spec.parameters: must be nested at most 32 deep"
+        stage.kubectl("delete", "ap", name)  # other tests read all there is with that library
+    stage.propose("beside", "log-message", {"message": "x"})
+    assert stage.outcome("ap", "beside")["outcome"] == "Succeeded"
 
 
 def test_a_policy_with_fields_not_carried_out_blocks(stage: Stage) -> None:

@@ -70,10 +70,11 @@ class Claim:
     number: int
     id: str
     operation: str
+    type_version: int
     faults: tuple[str, ...]
 
 
-NO_CLAIM = Claim(0, "none", "none", ("nothing was claimed",))
+NO_CLAIM = Claim(0, "none", "none", 0, ("nothing was claimed",))
 
 
 @dataclass

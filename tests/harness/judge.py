@@ -36,6 +36,8 @@ class Judge:
     now: datetime
     namespace: str
     since: datetime | None
+    by_state: frozenset[str] = frozenset()
+    """Actions whose effect counts as made where the target is as asked, whoever made it so."""
     types: dict[str, int] = field(default_factory=dict)
     targets: dict[str, int] = field(default_factory=dict)
     rights: set[tuple[str, str, str]] = field(default_factory=set)
@@ -66,6 +68,7 @@ class Judge:
         """An operator's status write landed. `of`: the workflows that there are, by whose steps children are known."""
         uid, before, after = new["metadata"]["uid"], old.get("status") or {}, new.get("status") or {}
         self._laws(new["metadata"]["name"], before, after)
+        self._count_news(before, after)
         if uid not in self.asked:
             self.asked[uid] = self._step(new, of)
         if after.get("digest") and after.get("digest") != before.get("digest"):
@@ -73,10 +76,11 @@ class Judge:
             types = {action: self.types[action] for action in self.asked[uid].actions}
             self.shown[uid, after["digest"]] = Shown(types, values)
         self._note(self.asked[uid], before, after, operator)
+        self._earned(new, after)
         if newest(after) > newest(before):
             self._claimed(new, before, after, operator, of)
         if new["kind"] == WORKFLOW and running(after) and not running(before):
-            self._count("workflows")
+            self.count("workflows")
             self.started[uid] = list(self._leave(self.asked[uid], new, operator))
 
     def effect(self, uid: str, operation: str, *, made: bool, once: bool) -> None:
@@ -86,9 +90,9 @@ class Judge:
         self.effects[operation] = self.effects.get(operation, 0) + made
         if once and self.effects[operation] > 1:
             self.faults.append(f"operation {operation} of {self.asked[uid].name}, at most once, took effect twice")
-        self._count("effects")
+        self.count("effects")
         if uid in self.noted or self.asked[uid].parent in self.noted:
-            self._count("effects that needed approval")
+            self.count("effects that needed approval")
 
     def judge_effect(self, name: str, claim: Claim) -> None:
         """That claim had an effect."""
@@ -131,6 +135,14 @@ class Judge:
             if missing:
                 self.faults.append(f"{about.name}: not asked for when waiting began: {missing}")
 
+    def _earned(self, new: Json, after: Json) -> None:
+        """Succeeded is said only of what was done."""
+        claims = self.claims.get(new["metadata"]["uid"], ())
+        told = new["kind"] == PROPOSAL and after.get("outcome") == "Succeeded"
+        said = told and new["spec"]["action"] not in self.by_state
+        if said and not any(self.effects.get(claim.operation) for claim in claims):
+            self.faults.append(f"{new['metadata']['name']}: Succeeded without an effect")
+
     # -- what must hold at a claim ---------------------------------------------------------------------------------
 
     def _claimed(self, new: Json, before: Json, after: Json, operator: str, of: Sequence[Json]) -> None:
@@ -152,8 +164,8 @@ class Judge:
         needed_approval = uid in self.noted or about.parent in self.noted
         if not first and needed_approval and self.types[action] != self.first_types[uid]:
             faults.append("its type is another than at its first claim")
-        self._count("claims")
-        claim = Claim(attempt["number"], attempt["id"], attempt["operation"], tuple(faults))
+        self.count("claims")
+        claim = Claim(attempt["number"], attempt["id"], attempt["operation"], self.types[action], tuple(faults))
         self.claims.setdefault(uid, []).append(claim)
 
     def _stopped(self, about: Asked, raw: Json, operator: str) -> Iterator[str]:
@@ -291,5 +303,18 @@ class Judge:
         name, uid = raw["metadata"]["name"], raw["metadata"]["uid"]
         return Asked(PROPOSAL, name, uid, parent.by, self.now, (raw["spec"]["action"],), parent.uid)
 
-    def _count(self, what: str) -> None:
+    def _count_news(self, before: Json, after: Json) -> None:
+        """What history and conditions tell of it, so that a run can show what happened in it."""
+        known = (before.get("history") or [{"n": 0}])[-1]["n"]
+        for entry in after.get("history") or ():
+            if entry["n"] > known:
+                self.count(entry["reason"])
+        old = {condition["reason"] for condition in before.get("conditions") or ()}
+        for reason in {condition["reason"] for condition in after.get("conditions") or ()} - old:
+            self.count(f"reason {reason}")
+        rule = (after.get("blocked") or {}).get("rule")
+        if rule and rule != (before.get("blocked") or {}).get("rule"):
+            self.count(f"blocked by {rule}")
+
+    def count(self, what: str) -> None:
         self.counts[what] = self.counts.get(what, 0) + 1

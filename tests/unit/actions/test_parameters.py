@@ -9,10 +9,10 @@ from unit.core.making import type_entry
 
 from controller.actions.base import FIXED, ParameterFaultsError
 from controller.actions.catalogue import catalogue, parameters_schema
-from controller.actions.credentials import looks_like_credential
 from controller.actions.registry import Registry, built_ins
 from controller.api.actiontype import ActionType
 from controller.api.base import unknown_fields
+from controller.core.credentials import looks_like_credential
 from controller.core.parameters import parameter_faults, schema_fault
 
 REGISTRY: Registry = built_ins(lambda: datetime.now(UTC))
@@ -20,10 +20,47 @@ NAMES = [action.name for action in REGISTRY]
 GOOD: dict[str, dict[str, Any]] = {
     "wait": {"seconds": 60},
     "log-message": {"message": "hello", "level": "Warning"},
+    "ask": {"question": "Where to?", "options": ["eu", "us"]},
     "scale-workload": {"kind": "Deployment", "name": "checkout", "replicas": 0, "expectedReplicas": 2},
     "restart-rollout": {"kind": "DaemonSet", "name": "agent"},
+    "rollback-rollout": {"kind": "StatefulSet", "name": "db", "toRevision": 3, "expectedRevision": 5},
+    "pause-rollout": {"name": "checkout"},
+    "resume-rollout": {"name": "checkout"},
+    "set-image": {
+        "kind": "Deployment",
+        "name": "checkout",
+        "container": "main",
+        "image": "registry.example.com:5000/shop/checkout:1.2@sha256:" + "0" * 64,
+        "expectedImage": "registry.example.com/shop/checkout:1.1",
+    },
+    "set-resources": {
+        "kind": "Deployment",
+        "name": "checkout",
+        "container": "main",
+        "requests": {"cpu": "0.5", "memory": "256Mi"},
+        "limits": {"cpu": "500m", "memory": "none", "example.com/gpu": "1"},
+        "expected": {"requests": {"cpu": "none"}},
+    },
+    "set-hpa-bounds": {"name": "checkout", "minReplicas": 3, "maxReplicas": 3, "expectedMaxReplicas": 9},
+    "suspend-cronjob": {"name": "report"},
+    "resume-cronjob": {"name": "report"},
+    "trigger-cronjob": {"name": "report"},
     "cordon-node": {"node": "node-3.example.com"},
     "uncordon-node": {"node": "node-3"},
+    "delete-pod": {"name": "web-0", "uid": "0b1f3c9e-0000-4000-8000-000000000001", "gracePeriodSeconds": 30},
+    "evict-pod": {"name": "web-0"},
+    "delete-failed-pods": {"labelSelector": "app=report,tier!=web", "maxPods": 500},
+    "drain-node": {
+        "node": "node-3",
+        "ignoreDaemonSets": False,
+        "deleteEmptyDirData": True,
+        "force": True,
+        "podSelector": "a=b",
+        "gracePeriodSeconds": 1,
+        "skipWaitForDeleteTimeoutSeconds": 0,
+    },
+    "taint-node": {"node": "node-3", "key": "example.com/a", "value": "", "effect": "NoExecute", "expectedValue": "x"},
+    "untaint-node": {"node": "node-3", "key": "a", "effect": "NoSchedule"},
     "http-request": {
         "method": "POST",
         "url": "https://hooks.example.com/deploys?dry=1",
@@ -79,7 +116,7 @@ def test_good_parameters_have_no_fault(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_unknown_and_missing_parameters_are_named(name: str) -> None:
     assert any("parameters.bogus" in fault for fault in faults(name, {**GOOD[name], "bogus": 1}))
-    required = parameters_schema(REGISTRY[name])["required"]
+    required = parameters_schema(REGISTRY[name]).get("required", ())
     assert [fault.split(":")[0] for fault in faults(name, {})] == sorted(f"parameters.{key}" for key in required)
 
 
@@ -98,8 +135,36 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("scale-workload", {"name": "../secrets/x"}, "parameters.name: must match"),
     ("scale-workload", {"name": "web\n"}, "parameters.name"),
     ("scale-workload", {"expected_replicas": 1}, "parameters.expected_replicas: is not a parameter"),
+    (
+        "scale-workload",
+        {"onlyIfAtLeast": 5, "onlyIfAtMost": 4},
+        "parameters.onlyIfAtLeast: must be at most",
+    ),
     ("restart-rollout", {"kind": "ReplicaSet"}, "parameters.kind: must be one of"),
+    ("rollback-rollout", {"toRevision": 0}, "parameters.toRevision: must be at least 1"),
+    ("pause-rollout", {"kind": "StatefulSet"}, "parameters.kind: is not a parameter"),
+    ("set-image", {"image": "-rm"}, "parameters.image: must match"),
+    ("set-image", {"container": "a/b"}, "parameters.container: must match"),
+    ("set-resources", {"requests": {"cpu": "-1"}}, "parameters.requests.cpu: must match"),
+    ("set-resources", {"requests": {"cpu": "1 core"}}, "parameters.requests.cpu: must match"),
+    ("set-resources", {"requests": ..., "limits": ...}, "parameters.requests: name at least one"),
+    ("set-resources", {"requests": {"cpu": "501m"}}, "parameters.requests.cpu: must be at most the limit of 500m"),
+    ("set-hpa-bounds", {"minReplicas": 4}, "parameters.minReplicas: must be at most maxReplicas, 3"),
+    (
+        "set-hpa-bounds",
+        {"minReplicas": ..., "maxReplicas": ...},
+        "parameters.minReplicas: give it",
+    ),
+    ("set-hpa-bounds", {"minReplicas": 0}, "parameters.minReplicas: must be at least 1"),
     ("cordon-node", {"node": "a/b"}, "parameters.node: must match"),
+    ("delete-pod", {"gracePeriodSeconds": 0}, "parameters.gracePeriodSeconds: must be at least 1"),
+    ("delete-pod", {"uid": "a b"}, "parameters.uid: must match"),
+    ("delete-failed-pods", {"maxPods": 501}, "parameters.maxPods: must be at most 500"),
+    ("drain-node", {"force": "yes"}, "parameters.force: must be of type boolean"),
+    ("taint-node", {"key": "a b"}, "parameters.key: must match"),
+    ("taint-node", {"key": "-a/b"}, "parameters.key: must match"),
+    ("taint-node", {"value": "a:NoSchedule"}, "parameters.value: must match"),
+    ("untaint-node", {"value": "a"}, "parameters.value: is not a parameter"),
     ("http-request", {"method": "TRACE"}, "parameters.method: must be one of"),
     ("http-request", {"url": "ftp://a/"}, "parameters.url: must match"),
     ("http-request", {"url": "https://a/ b"}, "parameters.url: must match"),
@@ -298,6 +363,8 @@ def test_all_faults_come_at_once() -> None:
         *(("http-request", {"method": m, "body": ..., "secretBody": ...}, True) for m in ("GET", "HEAD")),
         ("run-job", {}, False),
         ("scale-workload", {}, True),
+        *((name, {"uid": uid}, uid == "1-a") for name in ("delete-pod", "evict-pod") for uid in ("1-a", ...)),
+        ("drain-node", {}, True),
     ],
 )  # fmt: skip
 def test_what_may_be_repeated(name: str, parameters: dict[str, Any], idempotent: bool) -> None:
@@ -306,23 +373,25 @@ def test_what_may_be_repeated(name: str, parameters: dict[str, Any], idempotent:
 
 def test_the_registry_names_the_types_of_the_documentation() -> None:
     assert NAMES == [
-        "wait", "log-message", "scale-workload", "restart-rollout", "cordon-node", "uncordon-node",
-        "http-request", "run-job",
+        "wait", "log-message", "ask", "scale-workload", "restart-rollout", "rollback-rollout", "pause-rollout",
+        "resume-rollout", "set-image", "set-resources", "set-hpa-bounds", "suspend-cronjob", "resume-cronjob",
+        "trigger-cronjob", "delete-pod", "evict-pod", "delete-failed-pods",
+        "cordon-node", "uncordon-node", "drain-node", "taint-node", "untaint-node", "http-request", "run-job",
     ]  # fmt: skip
     assert all(REGISTRY.fault(type_entry(name)) is None for name in NAMES)
     unknown = {"builtIn": {"name": "nope", "version": 1}}
     assert "has no executor nope" in (REGISTRY.fault(type_entry("wait", executor=unknown)) or "")
     assert {action.name for action in REGISTRY if not action.needs_runner} == {
-        "wait", "log-message", "http-request",
+        "wait", "log-message", "ask", "http-request",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("parameter", ["secretHeaders", "bearerToken", "secretBody"])
 def test_secrets_are_read_as_the_runner(parameter: str) -> None:
     plain = {"secretHeaders": ..., "bearerToken": ..., "secretBody": ...}
-    assert not REGISTRY.traits("http-request", changed("http-request", plain)).needs_runner
+    assert not REGISTRY.traits(type_entry("http-request"), changed("http-request", plain)).needs_runner
     del plain[parameter]
-    assert REGISTRY.traits("http-request", changed("http-request", plain)).needs_runner
+    assert REGISTRY.traits(type_entry("http-request"), changed("http-request", plain)).needs_runner
 
 
 @pytest.mark.parametrize("manifest", catalogue(REGISTRY), ids=NAMES)

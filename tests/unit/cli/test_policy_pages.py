@@ -8,7 +8,7 @@ from drawing import model, piped
 
 from controller.api.actiontype import ActionType
 from controller.api.names import Mode, Risk
-from controller.api.policy import ActionPolicy
+from controller.api.policy import ActionPolicy, PolicyStatus
 from controller.cli.explaining import Explained, explanation_page, requester_of, subjects_of
 from controller.cli.halting import halt_named, still_halts
 from controller.cli.items import Model
@@ -16,7 +16,6 @@ from controller.cli.modes import Effect, in_force
 from controller.cli.who_can import Found, answer, rule_lines
 from controller.client.rbac import Approver, Holder, HolderKind
 from controller.client.switches import CHANGED_BY, MADE_BY, REASON, US
-from controller.core.explain import explain
 from controller.core.matching import Requester
 
 
@@ -48,8 +47,9 @@ def test_who_asked_is_as_proven_as_the_operator_found_it(seen: Model, requester:
 
 def explained(seen: Model, *policies: ActionPolicy) -> list[str]:
     subjects = subjects_of(seen, {"tier": "prod"}, {"scale-workload": Risk.MEDIUM})
-    found = [Explained(subject, explain(policies, subject)) for subject in subjects]
-    return [" ".join(line.split()) for line in piped(explanation_page(seen, found, ["apol/new cannot be read"]))]
+    found = [Explained.make(policies, subject, samples.NOW) for subject in subjects]
+    told = piped(explanation_page(seen, found, samples.NOW, ["apol/new cannot be read"]))
+    return [" ".join(line.split()) for line in told]
 
 
 def test_an_explanation_has_what_holds_where_it_comes_from_and_what_does_not_matter() -> None:
@@ -77,6 +77,24 @@ def test_an_explanation_has_what_holds_where_it_comes_from_and_what_does_not_mat
         "look match.risks: Medium is not among High",
         "! apol/new cannot be read",
     ]
+
+
+def test_how_times_and_amounts_stand_is_told_and_what_it_waits_for() -> None:
+    waits = asked_by("alice", phase="Blocked", blocked={"policy": "pace", "rule": "freezes",
+                                                        "until": "2026-11-22T15:20:00Z"})  # fmt: skip
+    freeze = {"start": "2026-11-22T00:00:00Z", "end": "2026-11-22T15:20:00Z", "reason": "sale"}
+    window = {"start": "02:00", "end": "04:00", "timeZone": "UTC"}
+    pace = policy("pace", mode="Execute", freezes=[freeze], windows=[window], limits={"maxPerHour": 2})
+    bucket = {"start": "2026-11-22T15:00:00Z", "count": 2}
+    pace = pace.model_copy(update={"status": PolicyStatus.model_validate({"buckets": [bucket]})})
+    lines = explained(waits, pace)
+    assert lines[1] == "Blocked by policy pace, rule freezes, until 2026-11-22 15:20:00 UTC (in 10m)"
+    for said in (
+        "limits.maxPerHour pace 2 (2 counted now, none free until 2026-11-22 16:01:00 UTC)",
+        "windows pace 02:00-04:00 UTC (closed now, opens at 2026-11-23 02:00:00 UTC)",
+        "2026-11-22T15:20:00.000Z: sale (on now, until 2026-11-22 15:20:00 UTC)",
+    ):
+        assert any(said in line for line in lines), lines
 
 
 def test_a_policy_about_requesters_only_restricts_who_is_not_proven() -> None:
@@ -108,6 +126,8 @@ def test_the_mode_in_force_for_each_action() -> None:
         Effect("wait", Mode.EXECUTE, "run", "stop"),
     ]
     assert next(in_force([], types, "shop", {})) == Effect("drain", Mode.OBSERVE, None, None)
+    agent = policy("agent", mode="Observe", halt=True, match={"requesters": ["system:serviceaccount:shop:agent"]})
+    assert list(in_force([*policies, agent], types, "shop", {})) == list(in_force(policies, types, "shop", {}))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +148,7 @@ def test_what_names_a_halt(text: str, name: str | None) -> None:
 def test_what_halts_on_is_told_with_how_it_ends() -> None:
     ours = policy("kubectl-actions-halt", ours=True, reason="bad deploy", halt=True)
     assert still_halts(ours, samples.NOW) == (
-        "apol/kubectl-actions-halt still halts everything by alice, 10m ago: bad deploy; "
+        "apol/kubectl-actions-halt still halts everything (by alice, 10m ago: bad deploy); "
         "end it with: kubectl actions resume apol/kubectl-actions-halt"
     )
     theirs = policy("git", halt=True, match={"actions": ["wait"]})

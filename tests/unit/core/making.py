@@ -145,6 +145,7 @@ def view(
     running: bool = False,
     unstarted: bool = False,
     report: Report | None = None,
+    progress: str = "",
     usage: Usage | None = None,
 ) -> ProposalView:
     """A proposal that may run, and its world. `findings` None = no preview gathered for this decision."""
@@ -161,6 +162,7 @@ def view(
         running=running,
         unstarted=unstarted,
         report=report,
+        progress=progress,
         usage=usage or Unused(),
     )
 
@@ -321,13 +323,13 @@ def workflow_view(
     created: datetime = CREATED,
     findings: Mapping[str, Findings] | str | None = "all seen",
     votes: Sequence[ActionApproval] = (),
-    access: Access | None = None,
+    access: Access | str | None = "all allowed",
     enforcement: Enforcement = UNPROVEN,
     earlier: Earlier | None = None,
     runbook: RunbookEntry | None = None,
     replacement: str | None = None,
 ) -> WorkflowView:
-    """A workflow that may run, and its world. `findings` None = no previews gathered for this decision."""
+    """A workflow that may run, and its world. `findings`, `access` None = not gathered for this decision."""
     made, raw_spec = workflow(spec, status, steps=steps, created=created)
     if isinstance(findings, str):
         findings = {step.name: SEEN for step in plan_of(made, runbook.runbook.spec if runbook else None).steps}
@@ -338,7 +340,7 @@ def workflow_view(
         children=children or {},
         votes=votes,
         findings=findings,
-        access=access,
+        access=Access() if isinstance(access, str) else access,
         earlier=earlier,
         runbook=runbook,
         replacement=replacement,

@@ -144,6 +144,36 @@ def test_where_own_votes_count_it_does_not_matter_who_asked() -> None:
     assert decided(voted(waiting(enforcement=late, policies=policies), vote("alice"))).act is not None
 
 
+BY_NAME: Json = {"match": {"requesters": ["alice"]}}
+
+
+def test_a_policy_that_names_the_requester_lets_nobody_vote_for_himself_whose_name_is_not_proven() -> None:
+    late = Enforcement(NOW - timedelta(minutes=2), None)
+    policies = [ASKS, {**BY_NAME, "approval": {"allowSelf": True}}]
+    for enforcement, counts in ((PROVEN, True), (late, False)):
+        seen = voted(waiting(enforcement=enforcement, policies=policies), vote("alice"))
+        assert (decided(seen).act is not None) is counts, "who says to be alice may be bob, or the other way round"
+        assert waiting(enforcement=enforcement, policies=policies).proposal.status.approval.allow_self is counts
+
+
+def test_nor_lets_it_a_changed_target_go_on_or_a_vote_last_longer() -> None:
+    late = Enforcement(NOW - timedelta(minutes=2), None)
+    gives = {**BY_NAME, "approval": {"onDrift": "Proceed", "validSeconds": 10**6, "requestTimeoutSeconds": 10**6}}
+    for enforcement, proven in ((PROVEN, True), (late, False)):
+        noted = waiting(enforcement=enforcement, policies=[ASKS, gives]).proposal.status.approval
+        assert noted.on_drift == ("Proceed" if proven else "Reapprove")
+        day = 86_400
+        assert {noted.valid_seconds, noted.request_timeout_seconds} == {10**6 if proven else day}
+
+
+def test_but_it_restricts_whoever_says_to_be_it() -> None:
+    late = Enforcement(NOW - timedelta(minutes=2), None)
+    gives = {"required": 1, "allowSelf": True, "onDrift": "Proceed", "validSeconds": 10**6}
+    strict = {**BY_NAME, "approval": {"allowSelf": False, "onDrift": "Reapprove", "validSeconds": 10**5}}
+    noted = waiting(enforcement=late, policies=[{**EXECUTE, "approval": gives}, strict]).proposal.status.approval
+    assert (noted.allow_self, noted.on_drift, noted.valid_seconds) == (False, "Reapprove", 10**5)
+
+
 def test_who_asked_before_that_may_be_a_machine() -> None:
     policies = [{**EXECUTE, "approval": {"required": 0, "requiredFromMachines": 2}}]
     late = Enforcement(NOW - timedelta(minutes=2), None)

@@ -227,6 +227,25 @@ def test_a_policy_that_comes_later_adds_to_what_is_asked() -> None:
     assert decided(voted(tightened, vote("bob"), vote("carol"))).act is not None
 
 
+def test_more_policies_than_can_be_noted_ask_for_no_less() -> None:
+    """As many as there are, of which most ask the same: the highest of those stands for all."""
+    many = [asks(number % 3 + 1, groups=["sre"] if number % 2 else []) for number in range(200)]
+    seen = waiting(*many)
+    again = decided(seen).status or seen.proposal.status
+    assert again.approval is not None
+    assert {(quorum.required, quorum.groups) for quorum in again.approval.quorums} == {(3, ()), (3, ("sre",))}
+    people = [vote(name, groups=["sre"]) for name in ("bob", "carol", "dora")]
+    assert decided(voted(seen, *people[:2])).act is None
+    assert decided(voted(seen, *people[:2], vote("eve"))).act is None
+    assert decided(voted(seen, *people)).act is not None
+
+
+def test_more_groups_than_can_be_told_are_still_asked() -> None:
+    seen = waiting(*[asks(1, groups=[f"team-{part}-{number}" for number in range(200)]) for part in "ab"])
+    assert decided(voted(seen, vote("bob", groups=["team-a-199"]))).act is None
+    assert decided(voted(seen, vote("bob", groups=["team-a-199", "team-b-199"]))).act is not None
+
+
 def test_one_rejection_ends_it_and_names_who() -> None:
     decision = decided(voted(waiting(), vote("bob"), vote("carol", decision="Reject", comment="not now")))
     assert decision.status is not None

@@ -8,6 +8,7 @@ from unit.core.making import EXECUTE, HALT, OBSERVE, named, policy
 
 from controller.api.names import Risk
 from controller.api.policy import PolicySpec
+from controller.core.approvals import asked_by
 from controller.core.explain import MERGED, Explanation, RuleInForce, explain
 from controller.core.matching import Fit, PolicySubject, Requester
 from controller.core.policy import effective
@@ -182,6 +183,8 @@ def test_why_a_policy_cannot_be_carried_out_is_told() -> None:
 SPECS = (
     EXECUTE, OBSERVE, HALT, {"serviceAccountName": "a"}, {"serviceAccountName": "b"}, FULL,
     {"http": {"allowedHosts": ["b.example"]}}, {"http": {"allowedPrivate": []}}, {"limits": {"maxPerHour": 1}},
+    {"approval": {"allowSelf": True, "onDrift": "Proceed", "validSeconds": 10**6, "requestTimeoutSeconds": 9}},
+    {"approval": {"allowSelf": False, "onDrift": "Reapprove", "validSeconds": 10**5}},
 )  # fmt: skip
 
 
@@ -203,6 +206,11 @@ def test_it_agrees_with_what_decides(first: int, proven: bool, by_name: bool) ->
         assert hosts == (", ".join(sorted(merged.egress.hosts)) or "none" if merged.egress.hosts is not None else None)
         private = told.get("http.allowedPrivate", ("none",))[0]
         assert private == (", ".join(map(str, merged.egress.private)) or "none")
+        asked = asked_by(merged.approvals, None, always=False)
+        assert told.get("approval.allowSelf", ("false",))[0] == str(asked.allow_self).lower()
+        assert told.get("approval.onDrift", ("Reapprove",))[0] == asked.on_drift.value
+        assert told.get("approval.validSeconds", ("86400",))[0] == str(asked.valid_seconds)
+        assert told.get("approval.requestTimeoutSeconds", ("86400",))[0] == str(asked.request_timeout_seconds)
 
 
 def test_a_policy_without_rules_contributes_nothing() -> None:

@@ -221,6 +221,18 @@ def test_who_waits_for_a_limit_is_written_once_and_woken_by_the_line_alone(
         assert again.line == first.line
 
 
+def test_a_limit_that_is_loosened_says_the_sooner_time() -> None:
+    rested = FixedUsage(target=TargetUsage(last_end=after(-10)))
+    seen = view(**limited(perTargetCooldownSeconds=600), usage=rested)
+    first = decide(seen, NOW, CHANCE)
+    assert first.status is not None
+    loosened = with_status(view(**limited(perTargetCooldownSeconds=60), usage=rested), first.status)
+    again = decide(loosened, after(1), CHANCE)
+    assert again.status is not None
+    assert again.status.blocked is not None
+    assert again.status.blocked.until == after(50)
+
+
 @pytest.mark.parametrize(
     ("circumstances", "usage"),
     [
@@ -282,13 +294,12 @@ def test_retries_need_a_place_and_stop_with_the_breaker() -> None:
 @pytest.mark.parametrize(
     ("spec", "gate"),
     [
-        ({"freezes": [freeze(-60, 60)]}, frozen),
         ({"windows": [LATER]}, outside_window),
         ({"limits": {"maxConcurrent": 1}}, over_limit),
         ({"limits": {"maxConsecutiveFailures": 1}}, over_limit),
     ],
 )
-def test_what_only_verifies_is_not_held_back(spec: Any, gate: Any) -> None:
+def test_windows_and_limits_do_not_hold_back_what_only_verifies(spec: Any, gate: Any) -> None:
     busy = FixedUsage(PolicyUsage(running=5, breaker=Breaker(failures=9, opened_at=NOW)))
     policies = [EXECUTE, spec]
     assert isinstance(gate(view(status=claimed(NOT_DONE), policies=policies, usage=busy), NOW), Block)

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from unit.core.making import SHIPPED, type_entry, world
 
+from controller.api.base import MAX_NESTING
 from controller.core.parameters import MAX_FAULTS, ParameterSchema, parameter_faults, schema_fault
 from controller.core.validation import action_faults
 
@@ -103,6 +104,24 @@ def test_all_faults_are_named_at_once_but_not_without_end() -> None:
 def test_what_is_too_big_is_said_before_anything_else() -> None:
     (only,) = parameter_faults(SCHEMA, {"name": "x" * 70_000})
     assert only.startswith("parameters: must be at most 65536 bytes as JSON (got ")
+
+
+def nested(depth: int, *, lists: bool) -> Any:
+    """An object with others in it, `depth` of them with itself; or lists in an object."""
+    value: Any = [] if lists else {}
+    for _ in range(depth - 2):
+        value = [value] if lists else {"inner": value}
+    return {"value": value}
+
+
+@pytest.mark.parametrize("lists", [False, True], ids=["objects", "lists"])
+def test_what_is_nested_too_deep_is_said_before_anything_walks_down_there(lists: bool) -> None:
+    anything = {"type": "object"}
+    assert parameter_faults(anything, nested(MAX_NESTING, lists=lists)) == []
+    for depth in (MAX_NESTING + 1, 100_000):
+        assert parameter_faults(anything, nested(depth, lists=lists)) == [
+            f"parameters: must be nested at most {MAX_NESTING} deep"
+        ]
 
 
 plain = st.recursive(

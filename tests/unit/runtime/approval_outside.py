@@ -100,3 +100,14 @@ class Call(_Told, HttpRequest):
 
 class Log(_Told, LogMessage):
     """Idempotent, changes nothing that is shown."""
+
+
+class Found(Log):
+    """What a swapped type runs: it finds whatever others are asked to have done, for it looks for something else."""
+
+    name = "log-found"
+    of_version = 2
+
+    async def observe(self, request: Request[Any], operation: Operation) -> Done | None:
+        claim = self.outside.judge.claims[request.proposal_uid][-1]
+        return None if claim.type_version == self.of_version else Done("found")

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from harness.cast import OTHER, SHOP
 from harness.judge import Judge
 from unit.core.making import SETTINGS
-from unit.runtime.approval_outside import Call, Log, Outside, Reach, Scale
+from unit.runtime.approval_outside import Call, Found, Log, Outside, Reach, Scale
 from unit.runtime.fake_api import FakeApi, Operator
 
+from controller.actions.custom import CustomTypes
 from controller.actions.registry import Registry
 from controller.api.base import rfc3339
 from controller.core.enforcement import Enforcement
@@ -21,7 +23,6 @@ from controller.core.view import Chance
 from controller.kube.resources import APPROVALS, NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
 from controller.runtime.store import Key
 
-SHOP, OTHER = "shop", "other"
 BEGIN = timedelta(seconds=1)
 """So long after they are stored admission policies come into force."""
 MOST_TURNS = 400
@@ -49,6 +50,7 @@ class GuardedApi(FakeApi):
         living = resource.plural in (PROPOSALS.plural, WORKFLOWS.plural)
         claims = written and living and _newest(raw) > _newest(old)
         if claims and (why := self._stopped(raw["spec"]["action"])):
+            self.judge.count("claims refused while stopped")
             raise RightMissing(why)
         stored = super().put(resource, {**raw, "metadata": metadata})
         if written and living:
@@ -65,6 +67,8 @@ class GuardedApi(FakeApi):
         asked = body["spec"]["resourceAttributes"]
         right = body["spec"]["user"], asked["namespace"], asked["name"]
         allowed = asked["verb"] in ("propose", "use") or right in self.judge.rights
+        if not allowed:
+            self.judge.count("voters without the right")
         return self._ask("review", resource, lambda: {"status": {"allowed": allowed}})
 
     async def list(self, resource: Resource, *, field_selector: str = "", **more: Any) -> Any:
@@ -90,7 +94,9 @@ class Process(Operator):
 
     def __init__(self, api: "GuardedApi", outside: Outside, number: int) -> None:
         self.judge, self.outside, self.number, self.name = api.judge, outside, number, f"operator-{number}"
-        registry = Registry((Scale(), Call(lambda: self.judge.now), Log()))
+        registry = Registry(
+            (Scale(), Call(lambda: self.judge.now), Log(), Found()), CustomTypes(lambda: self.judge.now)
+        )
         for executor in registry:
             executor.outside, executor.operator = outside, number
         settings = replace(SETTINGS, owner=self.name)
@@ -143,13 +149,14 @@ class Process(Operator):
         """Does all that is due, until nothing follows but what hangs."""
         self.api.writer = self.name
         for _ in range(MOST_TURNS):
-            for _ in range(8):
-                await asyncio.sleep(0)
             if self._due():
                 key = await self.queue.take()
                 await self.worker.handle(key)
                 self.queue.done(key)
-            elif len(self.attempts) <= [*self.outside.hanging.values()].count(self.number):
+                continue
+            for _ in range(8):
+                await asyncio.sleep(0)
+            if not self._due() and len(self.attempts) <= [*self.outside.hanging.values()].count(self.number):
                 return
         raise AssertionError("it never comes to rest")
 

@@ -44,9 +44,8 @@ from controller.runtime.reach import RealReach
 from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
 from controller.runtime.schedules import ScheduleReconciler
-from controller.runtime.starts import Starts
 from controller.runtime.store import Key, Store
-from controller.runtime.usage import LiveUsage
+from controller.runtime.usage import LiveUsage, Starts
 from controller.runtime.views import Views
 from controller.runtime.votes import Votes
 from controller.runtime.worker import Worker

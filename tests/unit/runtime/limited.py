@@ -9,8 +9,10 @@ from typing import Any
 from unit.core.making import NOW, REGISTRY
 from unit.runtime.fake_api import FakeApi, Operator
 
+from controller.actions.custom import CustomTypes
 from controller.actions.registry import Registry
-from controller.actions.restart_rollout import RestartRollout, RestartRolloutParameters
+from controller.actions.restart_rollout import RestartRollout
+from controller.actions.rollouts import RolloutParameters
 from controller.core.errors import EffectFailed, PermanentFailure
 from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Target, Verified
 from controller.kube.resources import POLICIES, PROPOSALS
@@ -32,11 +34,11 @@ class Played(RestartRollout):
         self.labels: dict[str, str] = {}
         self.began: Callable[[str], None] = lambda _: None
 
-    async def preview(self, request: Request[RestartRolloutParameters]) -> PreviewResult:
+    async def preview(self, request: Request[RolloutParameters]) -> PreviewResult:
         name = request.parameters.name
         return PreviewResult(f"Restart {name}.", target=Target("apps/v1", "Deployment", name, "shop", "", self.labels))
 
-    async def run(self, request: Request[RestartRolloutParameters], operation: Operation) -> Done:
+    async def run(self, request: Request[RolloutParameters], operation: Operation) -> Done:
         self.making[request.proposal] = asyncio.get_running_loop().create_future()
         self.began(request.proposal)
         try:
@@ -45,10 +47,10 @@ class Played(RestartRollout):
             self.making.pop(request.proposal, None)
         return Done("restarted")
 
-    async def observe(self, request: Request[RestartRolloutParameters], operation: Operation) -> Done | None:
+    async def observe(self, request: Request[RolloutParameters], operation: Operation) -> Done | None:
         return None
 
-    async def verify(self, request: Request[RestartRolloutParameters], operation: Operation) -> Verified:
+    async def verify(self, request: Request[RolloutParameters], operation: Operation) -> Verified:
         return Verified(request.proposal not in self.unverified, "not yet")
 
 
@@ -67,7 +69,9 @@ class Limited:
     @classmethod
     def make(cls, limits: Json, **policy: Any) -> "Limited":
         played = Played()
-        registry = Registry((*(action for action in REGISTRY if action.name != played.name), played))
+        registry = Registry(
+            (*(action for action in REGISTRY if action.name != played.name), played), CustomTypes(lambda: NOW)
+        )
         self = cls(Operator(registry=registry), played, registry)
         self.operator.api.yields = True
         played.began = self._began
@@ -174,6 +178,10 @@ class Limited:
     async def close(self) -> None:
         await self.operator.outage.close()
         await self.operator.attempts.drain(0)
+
+
+def names(count: int) -> list[str]:
+    return [f"p{n:02}" for n in range(count)]
 
 
 def key(name: str) -> Key:
