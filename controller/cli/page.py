@@ -86,6 +86,9 @@ def request_rows(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
     owner = next((owner for owner in model.metadata.owner_references if owner.kind == "ActionWorkflow"), None)
     if owner:
         yield "Step of", shown(f"aw/{owner.name}")
+    schedule = next((owner for owner in model.metadata.owner_references if owner.kind == "ActionSchedule"), None)
+    if schedule:
+        yield "Run of", shown(f"asch/{schedule.name}")
 
 
 def _course(workflow: ActionWorkflow, risk: str) -> Iterator[tuple[str, Text]]:

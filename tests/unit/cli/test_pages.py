@@ -157,3 +157,35 @@ def test_the_brief_page_keeps_what_changes() -> None:
     assert lines[0] == "ActionWorkflow shop/node-3  Running"
     assert "Steps" in lines
     assert "Conditions" not in lines
+
+
+RUN: dict[str, Any] = {
+    "apiVersion": "actionoperator.dev/v1alpha1", "kind": "ActionWorkflow",
+    "metadata": {
+        "name": "weekend-29922670", "namespace": "shop", "uid": "7",
+        "ownerReferences": [{"apiVersion": "actionoperator.dev/v1alpha1", "kind": "ActionSchedule", "name": "weekend",
+                             "uid": "8", "controller": True}],
+    },
+    "spec": {"description": "Fewer replicas", "reason": "weekend", "runbookRef": {"name": "resize"},
+             "parameters": {"replicas": 1}},
+}  # fmt: skip
+PINNED: dict[str, Any] = {
+    "name": "resize", "uid": "9", "digest": samples.DIGEST, "editedBy": {"username": "dora"},
+    "spec": {"description": "d", "onFailure": "Rollback", "steps": [{"name": "scale", "action": "scale-workload"}]},
+}  # fmt: skip
+
+
+def test_a_run_of_a_runbook_shows_what_was_pinned_and_who_edited_it() -> None:
+    before = read(RUN)
+    assert "  Runbook     resize, not looked at yet" in before
+    assert not any(line.startswith("  How ") for line in before)
+    page_of_it = read({**RUN, "status": {"runbook": PINNED, "phase": "Running"}})
+    for row in (
+        "  Runbook     resize, last edited by dora",
+        "  Parameters  replicas: 1",
+        "  How         1 steps, order Sequence, on failure Rollback",
+        "  Run of      asch/weekend",
+        "  Progress    0/1 steps",
+    ):
+        assert any(line.split() == row.split() for line in page_of_it), page_of_it
+    assert any(line.split()[:2] == ["scale", "scale-workload"] for line in page_of_it)
