@@ -373,6 +373,13 @@ RUNBOOK_CASES = [
     bounds(RUNBOOK, "maxParallel", 100, 101, "most"),
     Case("retry order", RUNBOOK, {"spec.retry": ORDERED}, {"spec.retry": UNORDERED}, RETRY_ORDER),
     Case("a step's retry", RUNBOOK, {}, {"spec.steps.0.retry": UNORDERED}, RETRY_ORDER),
+    Case(
+        "a check of a step",
+        RUNBOOK,
+        {"spec.steps.0.verify": [HTTP_CHECK]},
+        {"spec.steps.0.verify": [CHECK | HTTP_CHECK]},
+        "give exactly one of resource, http",
+    ),
     Case("editor has a name", RUNBOOK, {"spec.editedBy.username": "u"}, {"spec.editedBy": {"uid": "1"}}, "username"),
     Case(
         "a finally step has a name of its own",
@@ -415,6 +422,10 @@ SCHEDULE_CASES = [
     Case(
         "order is the runbook's", SCHEDULE, OF_SCHEDULE, OF_SCHEDULE | {"spec.workflow.order": "Graph"},
         "order, finally, onFailure and maxParallel are for the runbook to say; leave them out",
+    ),
+    Case(
+        "a check of a step", SCHEDULE, {"spec.workflow.steps.0.verify": [HTTP_CHECK]},
+        {"spec.workflow.steps.0.verify": [CHECK | HTTP_CHECK]}, "give exactly one of resource, http",
     ),
     Case("a step's retry", SCHEDULE, {}, {"spec.workflow.steps.0.retry": UNORDERED}, RETRY_ORDER),
     Case("whose it is has a name", SCHEDULE, {"spec.requestedBy.username": "u"}, {"spec.requestedBy": {}}, "username"),
