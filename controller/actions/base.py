@@ -61,6 +61,10 @@ class Action(Executor[P]):
         """Whether it touches the API server with these parameters."""
         return self.needs_runner
 
+    def generic_kind(self, parameters: P) -> str | None:
+        """The kind that policies must allow (`core.kinds.kind_name`); None for a type that is for certain kinds."""
+        return None
+
     async def stop(self, request: Request[P], operation: Operation) -> None:
         """Nothing of most actions is still under way once their effect is made."""
 

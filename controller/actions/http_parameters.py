@@ -43,7 +43,7 @@ class Method(StrEnum):
     PATCH = "PATCH"
 
 
-def _checked_url(url: str) -> str:
+def checked_url(url: str) -> str:
     web_address(url)
     if "#" in url:
         raise ValueError("must not have a fragment (#...)")
@@ -114,9 +114,7 @@ class Expect(Parameters):
 class HttpRequestParameters(Parameters):
     method: Method
     """GET, HEAD, PUT, DELETE, POST or PATCH. The last two are sent at most once."""
-    url: Annotated[
-        str, Field(min_length=1, max_length=2048, pattern=r"^https?://[!-~]+$"), AfterValidator(_checked_url)
-    ]
+    url: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^https?://[!-~]+$"), AfterValidator(checked_url)]
     """http or https address. A policy must allow its host."""
     headers: Annotated[
         dict[str, Annotated[str, Field(max_length=4096)]],

@@ -15,6 +15,7 @@ from controller.core.ports import Json, Operation, Request
 PROPOSAL_LABEL = f"{GROUP}/proposal"
 PROPOSAL_UID_LABEL = f"{GROUP}/proposal-uid"
 OPERATION_LABEL = f"{GROUP}/operation"
+SECRETS_ANNOTATION = f"{GROUP}/secrets"
 CONTAINER = "main"
 _HASH_LENGTH = 12
 _NAME_LENGTH = 63
@@ -34,8 +35,8 @@ def is_ours(job: Json, request: Request[Any], operation: Operation) -> bool:
     return owned and metadata.get("labels", {}).get(OPERATION_LABEL) == operation.id
 
 
-def manifest(request: Request[RunJobParameters], operation_id: str) -> Json:
-    """The Job as it is created."""
+def manifest(request: Request[RunJobParameters], operation_id: str, secrets: str = "") -> Json:
+    """The Job as it is created. `secrets`: which versions of Secrets the operator has seen, to be kept with it."""
     parameters = request.parameters
     labels = {
         **parameters.labels,
@@ -60,6 +61,7 @@ def manifest(request: Request[RunJobParameters], operation_id: str) -> Json:
         "metadata": {
             "name": job_name(request.proposal, request.proposal_uid, operation_id),
             "labels": labels,
+            **({"annotations": {SECRETS_ANNOTATION: secrets}} if secrets else {}),
             "ownerReferences": [owner],
         },
         "spec": {

@@ -6,10 +6,19 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from controller.actions.apply_manifest import ApplyManifest
+from controller.actions.argocd_sync import ArgoCdSync
+from controller.actions.assertion import Assert
 from controller.actions.base import Action
 from controller.actions.cordon_node import CordonNode, UncordonNode
+from controller.actions.delete_job import DeleteJob
+from controller.actions.delete_resource import DeleteResource
+from controller.actions.flux_reconcile import FluxReconcile
+from controller.actions.flux_suspend import FluxResume, FluxSuspend
 from controller.actions.http_request import HttpRequest
+from controller.actions.label_resource import AnnotateResource, LabelResource
 from controller.actions.log_message import LogMessage
+from controller.actions.patch_resource import PatchResource
 from controller.actions.restart_rollout import RestartRollout
 from controller.actions.run_job import RunJob
 from controller.actions.scale_workload import ScaleWorkload
@@ -62,7 +71,8 @@ class Registry:
         if parameters is None:
             return Traits(action.needs_runner, action.idempotent)
         parsed = action.parse(parameters)
-        return Traits(action.acts_as_runner(parsed), action.idempotent and action.is_idempotent(parsed))
+        repeatable = action.idempotent and action.is_idempotent(parsed)
+        return Traits(action.acts_as_runner(parsed), repeatable, action.generic_kind(parsed))
 
 
 def built_ins(now: Callable[[], datetime]) -> Registry:
@@ -71,11 +81,22 @@ def built_ins(now: Callable[[], datetime]) -> Registry:
         (
             Wait(now),
             LogMessage(),
+            Assert(now),
             ScaleWorkload(),
             RestartRollout(now),
             CordonNode(),
             UncordonNode(),
-            HttpRequest(now),
+            LabelResource(),
+            AnnotateResource(),
+            PatchResource(),
+            ApplyManifest(),
+            DeleteResource(),
             RunJob(),
+            DeleteJob(),
+            HttpRequest(now),
+            FluxReconcile(),
+            FluxSuspend(),
+            FluxResume(),
+            ArgoCdSync(),
         )
     )

@@ -11,6 +11,7 @@ from controller.actions.about import About, Family, Right
 from controller.actions.base import FIXED, Action, cut
 from controller.actions.job_manifest import is_ours, job_name, manifest
 from controller.actions.job_parameters import RunJobParameters
+from controller.actions.job_report import reported, seen_secrets
 from controller.actions.secrets import check
 from controller.api.common import Change
 from controller.api.names import Risk
@@ -39,6 +40,7 @@ class RunJob(Action[RunJobParameters]):
         rights=(
             Right("batch", ("jobs",), ("get", "create", "patch")),
             Right("", ("secrets",), ("get",), names=("db",), why="only where it names Secrets"),
+            Right("", ("pods",), ("list",), why="only with `report`"),
         ),
     )
     risk = Risk.HIGH
@@ -65,8 +67,9 @@ class RunJob(Action[RunJobParameters]):
 
     async def run(self, request: Request[RunJobParameters], operation: Operation) -> Done:
         await check(request, request.parameters.from_secrets)
+        secrets = await seen_secrets(request)
         try:
-            job = await request.cluster.create(JOBS, manifest(request, operation.id))
+            job = await request.cluster.create(JOBS, manifest(request, operation.id, secrets))
         except Conflict as conflict:
             job = await self._existing(request, operation, conflict)
         return _done(job)
@@ -87,7 +90,11 @@ class RunJob(Action[RunJobParameters]):
             raise EffectFailed(f"Job {request.namespace}/{name} was deleted before its end was seen") from error
         if not is_ours(job, request, operation):
             raise EffectFailed(f"Job {request.namespace}/{name} was replaced by one that is not ours")
-        return _finished(job)
+        ended = _finished(job)
+        if not ended.ok:
+            return ended
+        outputs, told = await reported(request, job)
+        return Verified(True, " ".join(filter(None, (ended.message, told))), outputs=outputs)
 
     async def stop(self, request: Request[RunJobParameters], operation: Operation) -> None:
         """Suspends the Job, which ends its pod and keeps the record. Best effort: a failure is only logged."""
@@ -148,6 +155,8 @@ def _described(request: Request[RunJobParameters]) -> str:
         parts.append(f"variables {', '.join(sorted(parameters.env))}")
     parts += [f"variable {name} from {ref}" for name, ref in sorted(parameters.secret_env.items())]
     parts += [f"registry login from Secret {name}" for name in parameters.image_pull_secrets]
+    if parameters.report:
+        parts.append("its termination message becomes an output")
     return cut("; ".join(parts))
 
 

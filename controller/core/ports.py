@@ -118,6 +118,17 @@ class PatchForm(StrEnum):
     """
 
 
+class Propagation(StrEnum):
+    """What becomes of the objects that a deleted one owns."""
+
+    BACKGROUND = "Background"
+    """They are deleted after it."""
+    FOREGROUND = "Foreground"
+    """They are deleted before it is gone."""
+    ORPHAN = "Orphan"
+    """They stay."""
+
+
 class Cluster(Protocol):
     """The API server, spoken to as the runner. Namespaced resources are those of the proposal's namespace only, but
     where a parameter says otherwise.
@@ -168,13 +179,25 @@ class Cluster(Protocol):
         *,
         form: PatchForm = PatchForm.MERGE,
         subresource: str = "",
+        force: bool = False,
         dry_run: bool = False,
     ) -> Json:
-        """The changed object. `metadata.resourceVersion` or `uid` in a merge patch are preconditions."""
+        """The changed object. `metadata.resourceVersion` or `uid` in a merge patch are preconditions.
+
+        `force`: with APPLY, take the fields of other managers over instead of a Conflict.
+        """
         ...
 
-    async def delete(self, resource: Resource, name: str, *, uid: str, dry_run: bool = False) -> None:
-        """Deletes the object with that uid (background propagation)."""
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        uid: str,
+        propagation: Propagation = Propagation.BACKGROUND,
+        dry_run: bool = False,
+    ) -> None:
+        """Deletes the object, if it still has that uid. Raises Conflict, NotFound."""
         ...
 
 

@@ -1,7 +1,7 @@
-"""What is wrong with a proposal as it was written: fields, action, parameters, retry settings, runner."""
+"""What is wrong with a proposal as it was written: fields, action, parameters, retry settings, kind, runner."""
 
 from controller.api.names import Reason
-from controller.core.validation import action_faults, proposal_field_faults
+from controller.core.validation import action_faults, kind_faults, proposal_field_faults
 from controller.core.view import Fault, ProposalView
 
 
@@ -19,7 +19,10 @@ def validation_faults(view: ProposalView) -> list[Fault]:
     except ValueError as error:
         return [Fault(Reason.INVALID_SPEC, f"spec.retry: {error}")]
     traits = view.world.catalogue.executors.traits(view.type, spec.parameters)
-    return [RUNNER_MISSING] if traits.needs_runner and view.runner is None and not view.policy.conflict else []
+    faults += kind_faults(traits, view.policy, "spec")
+    if traits.needs_runner and view.runner is None and not view.policy.conflict:
+        faults.append(RUNNER_MISSING)
+    return faults
 
 
 RUNNER_MISSING = Fault(

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from controller.core.errors import ActionError, PermanentFailure, RightMissing
-from controller.core.ports import Journal, Json, PatchForm, Resource
+from controller.core.ports import Journal, Json, PatchForm, Propagation, Resource
 from controller.kube import grants
 from controller.kube.answers import Asked, Denied
 from controller.kube.api import Api
@@ -78,21 +78,31 @@ class RunnerCluster:
         *,
         form: PatchForm = PatchForm.MERGE,
         subresource: str = "",
+        force: bool = False,
         dry_run: bool = False,
     ) -> Json:
         """The changed object."""
         where = self._where(resource)
         asked = Asked("patch", resource, where, name, subresource)
         patched = self._api.patch(
-            resource, name, body, form=form, namespace=where, subresource=subresource, dry_run=dry_run
+            resource, name, body, form=form, namespace=where, subresource=subresource, force=force, dry_run=dry_run
         )
         return await self._as_runner(asked, patched)
 
-    async def delete(self, resource: Resource, name: str, *, uid: str, dry_run: bool = False) -> None:
-        """Deletes the object with that uid (background propagation)."""
+    async def delete(
+        self,
+        resource: Resource,
+        name: str,
+        *,
+        uid: str,
+        propagation: Propagation = Propagation.BACKGROUND,
+        dry_run: bool = False,
+    ) -> None:
+        """Deletes the object, if it still has that uid."""
         where = self._where(resource)
         asked = Asked("delete", resource, where, name)
-        await self._as_runner(asked, self._api.delete(resource, name, namespace=where, uid=uid, dry_run=dry_run))
+        deleted = self._api.delete(resource, name, namespace=where, uid=uid, propagation=propagation, dry_run=dry_run)
+        await self._as_runner(asked, deleted)
 
     def _where(self, resource: Resource) -> str | None:
         return self._namespace if resource.namespaced else None
