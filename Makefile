@@ -131,6 +131,10 @@ test-e2e: binaries ## the operator as a process of its own, against a full contr
 test-faults: binaries ## the operator behind a proxy that fails it
 	$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
 
+.PHONY: faults-full
+faults-full: binaries ## every write of every action type failed in every way: slow
+	$(BIN)/python -m pytest tests/faults -m long $(PYTEST_ARGS)
+
 .PHONY: bench
 bench: binaries ## measure: slow, and best on an idle machine (BENCH_ARGS)
 	$(BIN)/python -m bench $(BENCH_ARGS)

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bench.figures import approving, latency, restart, retries, throughput, waiting, writes
+from bench.figures import approving, graphs, latency, restart, retries, throughput, waiting, writes
 from bench.lab import Lab, lab
 from bench.report import Result
 
@@ -27,6 +27,7 @@ class Plan:
     retry_wait_seconds: float = 60.0
     approvals: int = 20
     awaiting: int = 5000
+    workflows: int = 1000
 
     @classmethod
     def of(cls, *, quick: bool) -> "Plan":
@@ -36,6 +37,7 @@ class Plan:
         return cls(
             rounds=3, each=170, burst=500, samples=15, half_seconds=10.0, waiting=2000, idle_seconds=20.0,
             finished=1000, live=50, failing=200, retry_wait_seconds=20.0, approvals=10, awaiting=1000,
+            workflows=100,
         )  # fmt: skip
 
 
@@ -67,6 +69,10 @@ async def _approving(lab: Lab, plan: Plan) -> list[Result]:
     return await approving.measure(lab, samples=plan.approvals, waiting=plan.awaiting, idle_seconds=plan.idle_seconds)
 
 
+async def _graphs(lab: Lab, plan: Plan) -> list[Result]:
+    return await graphs.measure(lab, burst=plan.workflows)
+
+
 Measure = Callable[[Lab, Plan], Awaitable[list[Result]]]
 _GROUPS: tuple[tuple[tuple[str, ...], Measure], ...] = (
     (("P1", "P5", "P6"), _throughput),
@@ -76,6 +82,7 @@ _GROUPS: tuple[tuple[tuple[str, ...], Measure], ...] = (
     (("P8",), _restart),
     (("P11",), _retries),
     (("P12", "P13"), _approving),
+    (("P14",), _graphs),
 )
 """Figures that one measurement gives."""
 

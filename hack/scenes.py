@@ -89,6 +89,29 @@ def node_maintenance(stage: Stage) -> None:
     stage.as_said(job["status"].get("succeeded") == 1, f"Job {job['metadata']['name']} ran once and is complete")
 
 
+def taken_back(stage: Stage) -> None:
+    """Take back what was done, because a step fails"""
+    thing = stage.apply("workflows/taken-back.yaml")
+    status = stage.follow(thing)
+    told = {step["name"]: step for step in status["steps"]}
+    backs = {name: step["rollback"]["outcome"] for name, step in told.items() if "rollback" in step}
+    stage.as_said(
+        status["outcome"] == "Failed" and told["smoke-test"]["outcome"] == "Failed",
+        f"outcome {status['outcome']}: the smoke test failed",
+    )
+    stage.as_said(
+        backs.get("grow") == backs.get("close-node") == "Succeeded",
+        "what had succeeded was taken back, the newest first: grow, close-node",
+        f"taken back: {backs}",
+    )
+    stage.as_said(
+        _replicas(stage) == "2/2" and not stage.unschedulable("node-1"),
+        "2 replicas again, and node-1 is open",
+        f"{_replicas(stage)} replicas, node-1 unschedulable: {stage.unschedulable('node-1')}",
+    )
+    stage.as_said(told["tell"]["outcome"] == "Succeeded", "its finally step ran all the same")
+
+
 def refused(stage: Stage) -> None:
     """Refuse what is wrong, every fault named"""
     status = stage.follow(stage.apply("proposals/bad-parameters.yaml"))
@@ -151,8 +174,8 @@ def audit_trail(stage: Stage) -> None:
 
 
 SCENES: tuple[Scene, ...] = (
-    scale, flaky_hook, node_maintenance, leave.second_person, leave.kill_switch, leave.drift, refused, observed,
-    audit_trail,
+    scale, flaky_hook, node_maintenance, taken_back, leave.second_person, leave.kill_switch, leave.drift, refused,
+    observed, audit_trail,
 )  # fmt: skip
 
 

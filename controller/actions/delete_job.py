@@ -4,7 +4,7 @@ from controller.actions.about import About, Family, Right
 from controller.actions.base import FIXED
 from controller.actions.deletion import REPEATS, DeleteObject, DeletionParameters
 from controller.actions.objects import ObjectName
-from controller.actions.run_job import JOBS
+from controller.actions.one_job import JOBS
 from controller.api.names import Risk
 from controller.core.ports import Request, Resource
 

@@ -19,9 +19,16 @@ from controller.actions.http_request import HttpRequest
 from controller.actions.label_resource import AnnotateResource, LabelResource
 from controller.actions.log_message import LogMessage
 from controller.actions.patch_resource import PatchResource
+from controller.actions.pause_rollout import PauseRollout, ResumeRollout
 from controller.actions.restart_rollout import RestartRollout
+from controller.actions.rollback_rollout import RollbackRollout
 from controller.actions.run_job import RunJob
 from controller.actions.scale_workload import ScaleWorkload
+from controller.actions.set_hpa_bounds import SetHpaBounds
+from controller.actions.set_image import SetImage
+from controller.actions.set_resources import SetResources
+from controller.actions.suspend_cronjob import ResumeCronJob, SuspendCronJob
+from controller.actions.trigger_cronjob import TriggerCronJob
 from controller.actions.wait import Wait
 from controller.core.world import Traits, TypeEntry
 
@@ -84,6 +91,15 @@ def built_ins(now: Callable[[], datetime]) -> Registry:
             Assert(now),
             ScaleWorkload(),
             RestartRollout(now),
+            RollbackRollout(),
+            PauseRollout(),
+            ResumeRollout(),
+            SetImage(),
+            SetResources(),
+            SetHpaBounds(),
+            SuspendCronJob(),
+            ResumeCronJob(),
+            TriggerCronJob(),
             CordonNode(),
             UncordonNode(),
             LabelResource(),

@@ -6,11 +6,10 @@ writes the same value, and nothing restarts twice.
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 
-from controller.actions.about import About, Family, Right
-from controller.actions.base import Action, Parameters
-from controller.actions.objects import ObjectName, read, target_of
+from controller.actions.about import About, Family
+from controller.actions.base import Action
+from controller.actions.rollouts import RIGHT, RolloutParameters, is_paused, read_rollout, replaces_on_delete
 from controller.actions.workloads import WORKLOADS, partition, rolled_out
 from controller.api.common import Change
 from controller.api.names import Risk
@@ -22,38 +21,22 @@ _DRY_RUN_TIME = "1970-01-01T00:00:00Z"
 _CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
-class Kind(StrEnum):
-    DEPLOYMENT = "Deployment"
-    STATEFUL_SET = "StatefulSet"
-    DAEMON_SET = "DaemonSet"
-
-
-class RestartRolloutParameters(Parameters):
-    kind: Kind
-    """Deployment, StatefulSet or DaemonSet."""
-    name: ObjectName
-    """Name of the workload, in the proposal's namespace."""
-
-
-class RestartRollout(Action[RestartRolloutParameters]):
+class RestartRollout(Action[RolloutParameters]):
     """A restart that anybody made after the operation began counts as ours: its pods are new enough."""
 
     name = "restart-rollout"
     description = (
         "Replace all pods of a Deployment, StatefulSet or DaemonSet by its update strategy and wait until done."
     )
-    about = About(
-        Family.WORKLOADS,
-        rights=(Right("apps", ("deployments", "statefulsets", "daemonsets"), ("get", "patch")),),
-    )
+    about = About(Family.WORKLOADS, rights=(RIGHT,))
     risk = Risk.MEDIUM
     timeout_seconds = 900
-    parameters = RestartRolloutParameters
+    parameters = RolloutParameters
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
 
-    async def preview(self, request: Request[RestartRolloutParameters]) -> PreviewResult:
+    async def preview(self, request: Request[RolloutParameters]) -> PreviewResult:
         workload, target = await _restartable(request)
         await _annotate(request, _DRY_RUN_TIME, dry_run=True)
         kept = partition(workload)
@@ -71,19 +54,19 @@ class RestartRollout(Action[RestartRolloutParameters]):
             target=target,
         )
 
-    async def run(self, request: Request[RestartRolloutParameters], operation: Operation) -> Done:
+    async def run(self, request: Request[RolloutParameters], operation: Operation) -> Done:
         workload, target = await _restartable(request)
         if not self._restarted_since(workload, operation):
             await _annotate(request, _stamp(operation))
         return _done(target, operation)
 
-    async def observe(self, request: Request[RestartRolloutParameters], operation: Operation) -> Done | None:
-        workload, target = await _read(request)
+    async def observe(self, request: Request[RolloutParameters], operation: Operation) -> Done | None:
+        workload, target = await read_rollout(request)
         done = self._restarted_since(workload, operation)
         return _done(target, operation) if done else None
 
-    async def verify(self, request: Request[RestartRolloutParameters], operation: Operation) -> Verified:
-        workload, target = await _read(request)
+    async def verify(self, request: Request[RolloutParameters], operation: Operation) -> Verified:
+        workload, target = await read_rollout(request)
         if not self._restarted_since(workload, operation):
             return Verified(False, f"{target}: somebody else took back the restart ({ANNOTATION})")
         return rolled_out(workload)
@@ -100,23 +83,17 @@ class RestartRollout(Action[RestartRolloutParameters]):
         return operation.time.replace(microsecond=0) <= restarted <= self._now() + _CLOCK_TOLERANCE
 
 
-async def _read(request: Request[RestartRolloutParameters]) -> tuple[Json, Target]:
-    resource, name = WORKLOADS[request.parameters.kind], request.parameters.name
-    workload = await read(request.cluster, resource, name, request.namespace)
-    return workload, target_of(resource, name, request.namespace, workload)
-
-
-async def _restartable(request: Request[RestartRolloutParameters]) -> tuple[Json, Target]:
+async def _restartable(request: Request[RolloutParameters]) -> tuple[Json, Target]:
     """Raises PermanentFailure where a changed template would replace no pod."""
-    workload, target = await _read(request)
-    if workload["spec"].get("paused"):
+    workload, target = await read_rollout(request)
+    if is_paused(workload):
         raise PermanentFailure(f"{target} is paused: run `kubectl rollout resume` first")
-    if workload["spec"].get("updateStrategy", {}).get("type") == "OnDelete":
+    if replaces_on_delete(workload):
         raise PermanentFailure(f"{target} has update strategy OnDelete: its pods are replaced only when deleted")
     return workload, target
 
 
-async def _annotate(request: Request[RestartRolloutParameters], value: str, *, dry_run: bool = False) -> None:
+async def _annotate(request: Request[RolloutParameters], value: str, *, dry_run: bool = False) -> None:
     body: Json = {"spec": {"template": {"metadata": {"annotations": {ANNOTATION: value}}}}}
     await request.cluster.patch(WORKLOADS[request.parameters.kind], request.parameters.name, body, dry_run=dry_run)
 

@@ -4,20 +4,21 @@ Reads go to the workload itself, so that one read serves the preview and its war
 no right on `/scale` but `patch`. Autoscalers are asked for only when the number would change.
 """
 
+import operator
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+from pydantic import Field, model_validator
 
 from controller.actions.about import About, Family, Right
 from controller.actions.base import Action, Parameters, cut
 from controller.actions.objects import ObjectName, read, target_of
-from controller.actions.retry import RetryConfig, wait_backoff
+from controller.actions.rollouts import racing
 from controller.actions.workloads import WORKLOADS, all_ready, wanted_replicas
 from controller.api.common import Change, Undo
 from controller.api.names import Risk
-from controller.core.errors import Conflict, NotFound, PermanentFailure, RightMissing
+from controller.core.errors import NotFound, PermanentFailure, RightMissing
 from controller.core.ports import (
     Cluster,
     Done,
@@ -32,7 +33,6 @@ from controller.core.ports import (
 
 AUTOSCALER = Resource("autoscaling", "v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 PATH = "spec.replicas"
-_RACES = RetryConfig(max_attempts=3, min_wait_seconds=0.05, max_wait_seconds=0.5)
 
 
 class Kind(StrEnum):
@@ -50,6 +50,30 @@ class ScaleWorkloadParameters(Parameters):
     """The number of replicas it shall have."""
     expected_replicas: Annotated[int, Field(ge=0, le=100_000)] | None = None
     """Scale only if it has this number of replicas now."""
+    only_if_at_least: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    """Scale only if it has at least this number of replicas now."""
+    only_if_at_most: Annotated[int, Field(ge=0, le=100_000)] | None = None
+    """Scale only if it has at most this number of replicas now."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "ScaleWorkloadParameters":
+        least, most = self.only_if_at_least, self.only_if_at_most
+        if least is not None and most is not None and least > most:
+            raise ValueError(f"onlyIfAtLeast: must be at most onlyIfAtMost, {most} (got {least})")
+        return self
+
+    @property
+    def conditions(self) -> Iterator[tuple[str, int, Callable[[int, int], bool]]]:
+        """Those on the number of replicas now, by the parameters' wire names."""
+        yield from (
+            (name, value, holds)
+            for name, value, holds in (
+                ("expectedReplicas", self.expected_replicas, operator.eq),
+                ("onlyIfAtLeast", self.only_if_at_least, operator.ge),
+                ("onlyIfAtMost", self.only_if_at_most, operator.le),
+            )
+            if value is not None
+        )
 
 
 class ScaleWorkload(Action[ScaleWorkloadParameters]):
@@ -91,18 +115,10 @@ class ScaleWorkload(Action[ScaleWorkloadParameters]):
         )
 
     async def run(self, request: Request[ScaleWorkloadParameters], operation: Operation) -> Done:
-        if request.parameters.expected_replicas is None:
+        if not any(request.parameters.conditions):
             await _set(request, {})
             return _done(request)
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(Conflict),
-            stop=stop_after_attempt(_RACES.max_attempts),
-            wait=wait_backoff(_RACES),
-            reraise=True,
-        ):
-            with attempt:
-                return await self._run_if_expected(request)
-        raise AssertionError("tenacity either returns or raises")
+        return await racing(lambda: self._run_if_expected(request))
 
     async def observe(self, request: Request[ScaleWorkloadParameters], operation: Operation) -> Done | None:
         workload, _ = await _read(request)
@@ -155,13 +171,15 @@ def _done(request: Request[ScaleWorkloadParameters], before: int | None = None) 
 
 
 def _check_expected(parameters: ScaleWorkloadParameters, workload: Json, target: Target) -> None:
-    """Raises PermanentFailure unless the workload has the expected replicas, or already the wanted ones."""
-    now, expected = wanted_replicas(workload), parameters.expected_replicas
-    if expected is not None and now not in (expected, parameters.replicas):
-        raise PermanentFailure(
-            f"{target} has {now} replicas, parameters.expectedReplicas says {expected}: "
-            "see what changed it, then propose again"
-        )
+    """Raises PermanentFailure unless the workload's replicas are as the conditions say, or already the wanted ones."""
+    now = wanted_replicas(workload)
+    if now == parameters.replicas:
+        return
+    for name, value, holds in parameters.conditions:
+        if not holds(now, value):
+            raise PermanentFailure(
+                f"{target} has {now} replicas, parameters.{name} says {value}: see what changed it, then propose again"
+            )
 
 
 async def _also_scaled_by(cluster: Cluster, workload: Json, target: Target) -> tuple[str | None, tuple[str, ...]]:

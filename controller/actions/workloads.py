@@ -55,6 +55,13 @@ def rolled_out(workload: Json) -> Verified:
             return _daemon_set_rolled_out(workload)
 
 
+def seen_by_its_controller(workload: Json, message: str) -> Verified:
+    """Whether its controller knows of the last change; what is said then."""
+    if not _observed(workload):
+        return Verified(False, "its controller has not seen the change yet")
+    return Verified(True, message)
+
+
 def _deployment_rolled_out(workload: Json) -> Verified:
     for condition in workload.get("status", {}).get("conditions", ()):
         if condition["type"] == "Progressing" and condition.get("reason") == "ProgressDeadlineExceeded":

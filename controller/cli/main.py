@@ -225,12 +225,38 @@ def undo(
     context_name: Context = None,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Propose what puts back what a finished proposal changed."""
-    from controller.cli.changing import undo as undo_one
+    """Propose what puts back what a finished proposal or workflow changed."""
+    from controller.cli.again import undo as undo_one
 
     run(
         connection(context, namespace, context_name, kubeconfig),
         lambda run: undo_one(run, name, new_name=new_name, reason=reason, form=output, then_wait=then_wait),
+    )
+
+
+@app.command(epilog=exits.HELP)
+def retry(
+    context: typer.Context,
+    name: Name,
+    new_name: Annotated[str | None, typer.Option("--name", metavar="NEW", help="Default: NAME-retry.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help='Default: "retry of NAME".')] = None,
+    unknown_too: Annotated[
+        bool, typer.Option("--unknown-too", help="Also steps whose result is not known: they may take effect twice.")
+    ] = False,
+    then_wait: Annotated[bool, typer.Option("--wait", help="Wait for its outcome.")] = False,
+    output: Manifest = None,
+    namespace: Namespace = None,
+    context_name: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Propose a workflow that runs what did not succeed in a finished one, and keeps what did."""
+    from controller.cli.again import retry as retry_one
+
+    run(
+        connection(context, namespace, context_name, kubeconfig),
+        lambda run: retry_one(
+            run, name, new_name=new_name, reason=reason, unknown_too=unknown_too, form=output, then_wait=then_wait
+        ),
     )
 
 

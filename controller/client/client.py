@@ -10,8 +10,9 @@ from controller.api.names import Mode
 from controller.api.policy import ActionPolicy
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
+from controller.client.again import retry_workflow, undo_workflow
 from controller.client.cluster import who_we_are
-from controller.client.objects import T, change, create, read
+from controller.client.objects import T, change, create, read, steps_of
 from controller.client.proposing import proposal_manifest, workflow_manifest
 from controller.client.requests import Recommendation
 from controller.client.scope import EVERYTHING, Scope
@@ -24,6 +25,7 @@ from controller.core.errors import PermanentFailure
 from controller.core.ports import Json
 from controller.kube.api import Api
 from controller.kube.login import Login
+from controller.kube.resources import WORKFLOWS
 from controller.kube.session import Session
 
 Retry = RetryConfig | RetrySpec | None
@@ -175,6 +177,42 @@ class ActionClient:
             ticket=request.ticket,
             service_account_name=request.service_account_name,
         )
+
+    async def propose_undo_of_workflow(
+        self, name: str, *, namespace: str | None = None, new_name: str | None = None, reason: str | None = None
+    ) -> ActionWorkflow:
+        """Proposes the workflow that takes back what a finished one did, by default as `<name>-undo`.
+
+        Raises NothingToUndo with the reason; Conflict if it was already proposed.
+        """
+        done = await self.get(name, ActionWorkflow, namespace=namespace)
+        steps = await steps_of(self.api, done)
+        return await self._propose(undo_workflow(done, steps, name=new_name, reason=reason))
+
+    async def propose_retry(
+        self,
+        name: str,
+        *,
+        namespace: str | None = None,
+        new_name: str | None = None,
+        reason: str | None = None,
+        unknown_too: bool = False,
+    ) -> ActionWorkflow:
+        """Proposes the workflow that runs the failed part of a finished one again, by default as `<name>-retry`.
+
+        `unknown_too`: also steps whose result is not known, which may then take effect twice.
+
+        Raises NothingToRetry with the reason; Conflict if it was already proposed.
+        """
+        raw = await self.api.get(WORKFLOWS, name, namespace=namespace or self.namespace)
+        done = ActionWorkflow.model_validate(raw)
+        return await self._propose(
+            retry_workflow(done, raw["spec"], name=new_name, reason=reason, unknown_too=unknown_too)
+        )
+
+    async def _propose(self, body: Json) -> ActionWorkflow:
+        body["spec"]["requestedBy"] = await self._who_we_are()
+        return await create(self.api, ActionWorkflow, body)
 
     async def approve(
         self,

@@ -28,6 +28,10 @@ class NothingToUndo(ValueError):
     """There is nothing that could be put back; the text says why."""
 
 
+class NothingToRetry(ValueError):
+    """There is nothing that could be tried again; the text says why."""
+
+
 class NothingToApprove(ValueError):
     """There is nothing to approve or reject; the text says why."""
 

@@ -5,7 +5,7 @@ from typing import TypeVar, cast
 
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
-from controller.core.errors import Conflict, LostAnswer
+from controller.core.errors import Conflict, LostAnswer, NotFound
 from controller.core.ports import Json
 from controller.kube.api import Api
 from controller.kube.resources import resource
@@ -19,6 +19,19 @@ WRITE_TRIES = 3
 async def read(api: Api, kind: type[T], name: str, namespace: str) -> T:
     """The object as it is now. Raises NotFound."""
     return _model(kind, await api.get(resource(kind.INFO), name, namespace=namespace))
+
+
+async def steps_of(api: Api, workflow: ActionWorkflow) -> list[ActionProposal]:
+    """The proposals of its steps that are still there, those that it took over from an earlier one included."""
+    namespace = workflow.metadata.namespace or ""
+    found = []
+    for step in workflow.status.steps:
+        if step.proposal:
+            try:
+                found.append(await read(api, ActionProposal, step.proposal, namespace))
+            except NotFound:
+                continue
+    return found
 
 
 async def create(api: Api, kind: type[T], body: Json) -> T:

@@ -16,7 +16,7 @@ from controller.api.names import Mode
 from controller.api.policy import ActionPolicy
 from controller.client.scope import Scope
 from controller.core.digest import canonical
-from controller.core.errors import Conflict, NotFound, RightMissing
+from controller.core.errors import Conflict, NotFound
 from controller.core.ports import Json
 from controller.kube.api import Api
 from controller.kube.resources import POLICIES
@@ -105,10 +105,12 @@ async def end_halt(api: Api, name: str, username: str) -> ActionPolicy:
 
 
 async def lift(api: Api, policy: ActionPolicy, username: str) -> None:
-    """Takes the halt back, then deletes its policy: a deletion leaves no name of who did it, a change does."""
+    """Takes the halt back, then deletes its policy: the API server refuses to delete one that halts, for a deletion
+    leaves no name of who did it.
+    """
     about = policy.metadata
     change = {"metadata": {"uid": about.uid, "annotations": {CHANGED_BY: username}}, "spec": {"halt": False}}
-    with contextlib.suppress(NotFound, Conflict, RightMissing):  # who may only delete does that
+    with contextlib.suppress(NotFound):
         await write_again(partial(api.patch, POLICIES, about.name, change), tries=_TRIES, seconds=_SECONDS)
     await delete(api, policy)
 

@@ -98,5 +98,6 @@ def unknown_action(types: Mapping[str, object], action: str) -> str:
         return f"there is no ActionType {action}, nor any other; apply the catalogue (kubectl apply -f catalog/)"
     ranked = sorted(types, key=lambda name: (-SequenceMatcher(None, action, name).ratio(), name))
     listed = ", ".join(ranked[:MAX_LISTED_TYPES])
-    more = f" and {len(ranked) - MAX_LISTED_TYPES} more" if len(ranked) > MAX_LISTED_TYPES else ""
+    left = len(ranked) - MAX_LISTED_TYPES
+    more = f" and {left} more (`kubectl actions types` lists all)" if left > 0 else ""
     return f"there is no ActionType {action}; available: {listed}{more}"

@@ -93,6 +93,12 @@ class ApiServer:
         path = self.path(stored["kind"], stored["metadata"]["name"], "status")
         return self.send("PATCH", path + _query(dry_run), {"status": status}, AS_OPERATOR)
 
+    def delete_policy(self, name: str) -> Answer:
+        """Delete a policy. One that halts has to be lifted first."""
+        path = self.path("ActionPolicy", name)
+        self.send("PATCH", path, {"spec": {"halt": False}})
+        return self.send("DELETE", path)
+
     def stored(self, manifest: Manifest) -> Manifest:
         """Create the object under a name that is free, and return it as the server stored it."""
         manifest = copy.deepcopy(manifest)

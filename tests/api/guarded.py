@@ -91,7 +91,7 @@ class Guarded:
 
     def forget(self, policy: Manifest) -> None:
         """Deletes the policy."""
-        assert self.admin.send("DELETE", self.admin.path(POLICY, policy["metadata"]["name"])).accepted
+        assert self.admin.delete_policy(policy["metadata"]["name"]).accepted
 
     def grant(self, name: str, rules: Sequence[Manifest], subjects: Sequence[Manifest]) -> None:
         """A Role in the namespace, bound."""

@@ -210,6 +210,29 @@ def test_a_forged_status_is_refused(guard: Guarded, objects: dict[str, Manifest]
     assert "only the operator does" in answer.says
 
 
+@pytest.mark.parametrize("who", [ALICE, ADMIN])
+def test_steps_cannot_be_forged(guard: Guarded, objects: dict[str, Manifest], who: str) -> None:
+    """Whoever could write them could pass a proposal off as a step that was approved with its workflow."""
+    mine = guard.stored(ALICE, proposal())["metadata"]
+    listed = {"name": "first", "proposal": mine["name"], "uid": mine["uid"]}
+    answer = guard.write_status(who, objects[WORKFLOW], {"steps": [listed]})
+    assert answer.status == 403, answer.says
+    assert "only the operator does" in answer.says
+
+
+@pytest.mark.parametrize("kind", [PROPOSAL, WORKFLOW])
+def test_what_is_finished_is_not_done_again(guard: Guarded, kind: str) -> None:
+    """Neither by who forgets how it ended, nor by the operator itself."""
+    stored = guard.stored(ALICE, proposal() if kind == PROPOSAL else workflow())
+    ended = guard.write_status(THE_OPERATOR, stored, {"outcome": "Failed"}, dry_run=False)
+    accepted(ended)
+    for again in ({"outcome": None}, {"outcome": "Succeeded"}, {"outcome": None, "phase": "Pending"}):
+        for who in (ALICE, ADMIN, THE_OPERATOR):
+            answer = guard.write_status(who, ended.body, again)
+            assert answer.status == 422
+            assert "the outcome is final" in answer.says
+
+
 def test_a_status_that_comes_with_the_object_is_dropped(guard: Guarded) -> None:
     made = guard.create(ALICE, proposal(status={"outcome": "Succeeded"}))
     assert made.body["status"] == {"observedGeneration": -1}

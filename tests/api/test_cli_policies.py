@@ -37,7 +37,7 @@ def shell(cluster: ControlPlane, catalogue: None, namespace: str) -> Iterator[Sh
     yield Shell(cluster, server, cluster.kubeconfig)
     for found in policies(server):
         if namespace in json.dumps(found["spec"]):
-            server.send("DELETE", server.path("ActionPolicy", found["metadata"]["name"]))
+            server.delete_policy(found["metadata"]["name"])
     server.close()
 
 

@@ -95,7 +95,7 @@ def bare(cluster: ControlPlane, catalogue: None, namespace: str) -> Iterator[Sce
     yield Scene(cluster, server)
     for policy in server.send("GET", server.path("ActionPolicy")).body["items"]:
         if policy["spec"].get("match", {}).get("namespaces") == [namespace]:
-            server.send("DELETE", server.path("ActionPolicy", policy["metadata"]["name"]))
+            server.delete_policy(policy["metadata"]["name"])
     server.close()
 
 

@@ -215,4 +215,4 @@ def test_only_a_halt_of_its_own_is_ended(room: Room) -> None:
     assert room.server.create(manifest, dry_run=False).accepted
     with pytest.raises(ValueError, match=f"ActionPolicy {name} is not a halt of"):
         room.run(lambda client: client.end_halt(name), user="admin")
-    assert room.server.send("DELETE", room.server.path("ActionPolicy", name)).accepted
+    assert room.server.delete_policy(name).accepted

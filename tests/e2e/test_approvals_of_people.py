@@ -1,75 +1,18 @@
 """Nothing runs without leave: votes of real users, on a real API server, with the admission policies in force."""
 
 import json
-import time
-from typing import Any
 
 import pytest
 import yaml
-from harness.stage import API, Json, Stage, deployment, proposal, workflow
-
-RBAC = "rbac.authorization.k8s.io"
-SETTLED_SECONDS = 6.0
+from harness.people import RBAC, admit_people, approved, ask, vote
+from harness.stage import API, Stage, deployment, workflow
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _people(stage: Stage) -> None:
-    """Bob proposes, alice and carol approve (both of group sre); everything here needs one approval."""
-    stage.kubectl("apply", "-f", "config/rbac/roles.yaml")
-    stage.apply(
-        *(
-            {
-                "apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": f"{role}-{user}"},
-                "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
-                "subjects": [{"kind": "User", "name": user, "apiGroup": RBAC}],
-            }
-            for user, role in (
-                ("bob", "action-proposer"), ("bob", "action-approver"), ("bob", "action-canceller"),
-                ("alice", "action-approver"), ("carol", "action-approver"),
-            )
-        ),
-        {
-            "apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": {"name": "use-ops"},
-            "rules": [
-                {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": ["ops"], "verbs": ["use"]}
-            ],
-        },
-        {
-            "apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": "use-ops"},
-            "roleRef": {"apiGroup": RBAC, "kind": "Role", "name": "use-ops"},
-            "subjects": [{"kind": "User", "name": "bob", "apiGroup": RBAC}],
-        },
-    )  # fmt: skip
+    """Everything here needs one approval."""
+    admit_people(stage)
     stage.policy("ask", approval={"required": 1})
-    time.sleep(SETTLED_SECONDS)  # a vote cast sooner after the admission policies were made proves nothing
-
-
-def ask(stage: Stage, name: str, action: str = "log-message", parameters: Json | None = None, **spec: Any) -> Json:
-    """Bob proposes; the status once it waits."""
-    manifest = proposal(name, action, parameters or {"message": "x"}, **spec)
-    stage.kubectl("create", "-f", "-", input=yaml.safe_dump(manifest), user="bob")
-    return stage.phase("ap", name, "AwaitingApproval")
-
-
-def vote(stage: Stage, user: str, name: str, *, decision: str = "Approve", kind: str = "ap", **changes: Any) -> str:
-    """What kubectl says to a vote on what is shown now."""
-    subject = stage.get(kind, name)
-    steps = subject["spec"].get("steps")
-    spec = {
-        "subject": {"kind": subject["kind"], "name": name, "uid": subject["metadata"]["uid"]},
-        "digest": subject["status"]["digest"],
-        "actions": sorted({step["action"] for step in steps}) if steps else [subject["spec"]["action"]],
-        "decision": decision,
-        **changes,
-    }
-    manifest = {"apiVersion": API, "kind": "ActionApproval",
-                "metadata": {"name": f"{name}-{user}-{decision.lower()}"}, "spec": spec}  # fmt: skip
-    return stage.kubectl("create", "-f", "-", input=yaml.safe_dump(manifest), user=user, check=False)
-
-
-def approved(status: Json) -> tuple[str, str]:
-    (condition,) = (c for c in status["conditions"] if c["type"] == "Approved")
-    return condition["status"], condition["reason"]
 
 
 def test_a_second_user_approves_and_everybody_is_named(stage: Stage) -> None:

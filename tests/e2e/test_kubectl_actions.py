@@ -1,29 +1,18 @@
 """`kubectl actions` and ActionClient against the running operator: propose, watch, wait, cancel, undo."""
 
 import asyncio
-import io
 import re
 from collections.abc import Awaitable, Callable
-from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, TypeVar
 
-import pytest
 import yaml
+from harness.commands import actions
 from harness.stage import RUNNER, Stage, deployment
 
-from controller.cli.main import app
 from controller.client import ActionClient, ActionProposal, ActionRecommendation, ActionWorkflow, RetryConfig
 from hack.hook_target import HookTarget
 
 T = TypeVar("T")
-
-
-def actions(stage: Stage, *arguments: str) -> tuple[int, str, str]:
-    """`kubectl actions -n NAMESPACE ...`: exit code, output, errors."""
-    out, err = io.StringIO(), io.StringIO()
-    with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
-        app(["-n", stage.namespace, "--kubeconfig", str(stage.cluster.kubeconfig), *arguments])
-    return int(end.value.code or 0), out.getvalue(), err.getvalue()
 
 
 def program(stage: Stage, work: Callable[[ActionClient], Awaitable[T]]) -> T:
@@ -110,7 +99,40 @@ def test_a_workflow_is_watched_to_its_end(stage: Stage) -> None:
     rows = [line.split()[:3] for line in page.splitlines() if line.startswith(("  wait ", "  log-message "))]
     assert rows == [["wait", "wait", "Succeeded"], ["log-message", "log-message", "Succeeded"]]
     code, _, error = actions(stage, "undo", "flow")
-    assert (code, error) == (1, "error: aw/flow: none of its steps can be undone\n")
+    assert (code, error) == (
+        1, "error: none of the steps of flow can be undone, or all of them were taken back already\n"
+    )  # fmt: skip
+
+
+def test_a_workflow_is_drawn_taken_back_and_tried_again(stage: Stage, hook: HookTarget) -> None:
+    stage.apply(deployment("stock", 1))
+    scale = {"kind": "Deployment", "name": "stock", "replicas": 3}
+    call = {"method": "PUT", "url": hook.script("/again", [400])}
+    steps = [
+        ActionRecommendation("scale-workload", scale, name="grow"),
+        ActionRecommendation("http-request", call, name="tell"),
+    ]
+    program(stage, lambda client: client.propose_workflow("sale", "Grow, then tell", steps, service_account_name="ops"))
+    assert actions(stage, "wait", "sale", "--timeout", "30s")[0] == 10
+    _, drawn, _ = actions(stage, "graph", "sale")
+    assert [line.split()[:4] for line in drawn.splitlines()[2:4]] == [
+        ["✓", "grow", "scale-workload", "Succeeded"],
+        ["└─", "✗", "tell", "http-request"],
+    ]
+    assert actions(stage, "graph", "sale", "-o", "mermaid")[1].startswith("flowchart TD\n")
+
+    code, said, error = actions(stage, "retry", "sale", "--wait")
+    assert code == 0, error
+    assert "aw/sale-retry is proposed: it runs what did not succeed in aw/sale" in said
+    retried = stage.status("aw", "sale-retry")
+    assert retried["steps"][0]["reason"] == "TakenFromEarlier"
+    assert len(hook.seen("/again")) == 2
+
+    code, said, error = actions(stage, "undo", "sale", "--wait")
+    assert code == 0, error
+    assert "aw/sale-undo is proposed: it takes back grow of aw/sale" in said
+    assert stage.kubectl("get", "deployment", "stock", "-o", "jsonpath={.spec.replicas}") == "1"
+    assert actions(stage, "retry", "sale-retry")[0] == 1
 
 
 def test_a_suspended_workflow_waits_for_resume(stage: Stage) -> None:

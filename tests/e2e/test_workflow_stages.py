@@ -155,6 +155,6 @@ def test_a_halt_holds_what_takes_back(stage: Stage, hook: HookTarget) -> None:
     stage.wait("aw", "halted", lambda status: status.get("phase") == "Blocked", what="not blocked")
     time.sleep(0.5)
     assert replicas(stage, "halted") == 2
-    stage.kubectl("delete", "apol", policy)
+    stage.delete_policies(policy)
     assert "taken back: grow" in stage.outcome("aw", "halted")["message"]
     assert replicas(stage, "halted") == 1

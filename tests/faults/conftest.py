@@ -10,7 +10,7 @@ import pytest
 from effects import Hooks, hooks
 from harness.nursery import nursery
 from harness.operator import Launch
-from lanes import Lane, lane
+from lanes import Case, Lane, lane
 from sweeping import Report, Sweep
 
 from localcluster.controlplane import ControlPlane
@@ -62,7 +62,8 @@ def sweep(
 
 
 def _has_case(item: pytest.Item) -> bool:
-    return "case" in getattr(getattr(item, "callspec", None), "params", {})
+    params = getattr(getattr(item, "callspec", None), "params", {})
+    return isinstance(params.get("case"), Case) and "sweep" in getattr(item, "fixturenames", ())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -8,12 +8,15 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from harness.stage import RUNNER
+from harness.catalogue import CASES
 
 from hack.hook_target import HookTarget, Received, hook_target
 from localcluster.controlplane import ControlPlane
 
 Json = dict[str, Any]
+CHANGES = frozenset({"create", "update", "patch", "delete"})
+WITHOUT_EFFECT = frozenset(case.action for case in CASES if not case.effects and not case.calls)
+"""Types that change nothing but their proposal."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +67,8 @@ class AuditTail:
     def of(cls, cluster: ControlPlane, namespace: str) -> "AuditTail":
         return cls(cluster, namespace, cluster.audit_log.stat().st_size)
 
-    def stored(self, verb: str, resource: str, about: str) -> list[Json]:
-        """Requests in the namespace that succeeded, dry runs left out, about objects whose name starts so."""
-        found = []
+    def stored(self, about: str) -> Iterator[Json]:
+        """Changes of the namespace, or of the whole cluster, about objects whose name starts so; no dry runs."""
         with self.cluster.audit_log.open("rb") as log:
             log.seek(self.start)
             for line in log:
@@ -74,36 +76,39 @@ class AuditTail:
                     continue
                 entry = json.loads(line)
                 target = entry.get("objectRef") or {}
-                path = "/".join(part for part in (target.get("resource"), target.get("subresource")) if part)
                 if (
-                    (entry["verb"], path, target.get("namespace")) == (verb, resource, self.namespace)
+                    entry["verb"] in CHANGES
+                    and target.get("namespace", self.namespace) == self.namespace
                     and target.get("name", "").startswith(about)
                     and "dryRun" not in entry["requestURI"]
                     and entry["responseStatus"].get("code", 0) < 300
                 ):
-                    found.append(entry)
-        return found
+                    yield entry
 
-    def by_runner(self, verb: str, resource: str, about: str) -> list[Effect]:
-        """What the runner changed."""
-        runner = f"system:serviceaccount:{self.namespace}:{RUNNER}"
+    def created(self, resource: str, about: str) -> list[str]:
+        """Their names."""
+        return [
+            entry["objectRef"]["name"]
+            for entry in self.stored(about)
+            if (entry["verb"], entry["objectRef"]["resource"]) == ("create", resource)
+        ]
+
+    def by_runner(self, runner: str, about: str) -> list[Effect]:
+        """What that runner changed."""
         return [
             Effect(datetime.fromisoformat(entry["requestReceivedTimestamp"]).timestamp())
-            for entry in self.stored(verb, resource, about)
-            if (entry.get("impersonatedUser") or {}).get("username") == runner
+            for entry in self.stored(about)
+            if (entry.get("impersonatedUser") or {}).get("username")
+            == f"system:serviceaccount:{self.namespace}:{runner}"
         ]
 
 
 def effects_of(proposal: Json, hooks: Hooks, audit: AuditTail) -> list[Effect]:
     """What arrived because of the proposal, oldest first."""
-    parameters = proposal["spec"]["parameters"]
-    match proposal["spec"]["action"]:
-        case "http-request":
-            return hooks.received(urlsplit(parameters["url"]).path)
-        case "scale-workload":
-            return audit.by_runner("patch", "deployments/scale", parameters["name"])
-        case "restart-rollout":
-            return audit.by_runner("patch", "deployments", parameters["name"])
-        case "run-job":
-            return audit.by_runner("create", "jobs", proposal["metadata"]["name"])
-    return []
+    spec = proposal["spec"]
+    if spec["action"] in WITHOUT_EFFECT:
+        return []
+    if spec["action"] == "http-request":
+        return hooks.received(urlsplit(spec["parameters"]["url"]).path)
+    about = spec["parameters"].get("name", proposal["metadata"]["name"])
+    return audit.by_runner(spec["serviceAccountName"], about)

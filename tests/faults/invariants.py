@@ -1,11 +1,13 @@
 """What must hold for every object after every fault, judged by what was stored and by the counters of effects."""
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from effects import Effect
+from effects import WITHOUT_EFFECT, Effect
+from harness.catalogue import AT_MOST_ONCE
 from proxy import Write
 
 Json = dict[str, Any]
@@ -16,7 +18,7 @@ NOT_REPEATED = frozenset({"POST", "PATCH"})
 
 def at_most_once(proposal: Json) -> bool:
     spec = proposal["spec"]
-    return spec["action"] == "run-job" or spec["parameters"].get("method") in NOT_REPEATED
+    return spec["action"] in AT_MOST_ONCE or spec["parameters"].get("method") in NOT_REPEATED
 
 
 def check_versions(versions: Sequence[Json]) -> None:
@@ -80,28 +82,48 @@ def claims(writes: Sequence[Write], name: str) -> list[tuple[float, Json]]:
     """The attempts of a proposal as they were claimed: when it was stored, and the attempt."""
     found: dict[int, tuple[float, Json]] = {}
     for write in writes:
-        attempts = ((write.body.get("status") or {}).get("attempts") or []) if write.asked.name == name else []
+        if (write.asked.resource, write.asked.name) != ("actionproposals", name):
+            continue
+        attempts = (write.body.get("status") or {}).get("attempts") or []
         if write.stored and write.answered_at is not None and attempts:
             found.setdefault(attempts[-1]["number"], (write.answered_at, attempts[-1]))
     return [found[number] for number in sorted(found)]
 
 
-def check_effects(proposal: Json, effects: Sequence[Effect], claimed: Sequence[tuple[float, Json]]) -> None:
-    """Each effect has a claim of its own that was stored before, with its operation."""
+def check_effects(
+    proposal: Json, effects: Sequence[Effect], claimed: Sequence[tuple[float, Json]], for_one_claim: int
+) -> None:
+    """Each effect has a claim of its own that was stored before, with its operation; one may allow several."""
     for number, effect in enumerate(effects, start=1):
         stored = [attempt for at, attempt in claimed if at <= effect.at]
-        assert len(stored) >= number, f"effect {number} arrived with {len(stored)} claims stored"
+        assert len(stored) * for_one_claim >= number, f"effect {number} arrived with {len(stored)} claims stored"
         assert effect.key is None or effect.key in {a["operation"] for a in stored}, "an effect without its claim"
-    assert doubled(proposal, effects) == 0, "a doubled effect"
-    if proposal["status"]["outcome"] == "Succeeded" and proposal["spec"]["action"] != "log-message":
+    assert doubled(proposal, effects, for_one_claim) == 0, "a doubled effect"
+    if proposal["status"]["outcome"] == "Succeeded" and proposal["spec"]["action"] not in WITHOUT_EFFECT:
         assert effects, "Succeeded without an effect"
 
 
-def doubled(proposal: Json, effects: Sequence[Effect]) -> int:
-    """At most once: all but the first. Idempotent: operations beyond the first."""
+def doubled(proposal: Json, effects: Sequence[Effect], for_one_claim: int) -> int:
+    """At most once: all but those of one claim. Idempotent: operations beyond the first."""
     if at_most_once(proposal):
-        return max(0, len(effects) - 1)
+        return max(0, len(effects) - for_one_claim)
     return max(0, len({effect.key for effect in effects}) - 1)
+
+
+def check_repeats(writes: Sequence[Write], most: int) -> None:
+    """Effects of idempotent actions may be written again, but only as they were: none is new."""
+    stored = [write for write in writes if write.stored]
+    different = {(str(write.asked), json.dumps(_wanted(write.body), sort_keys=True)) for write in stored}
+    told = "\n".join(sorted(f"{asked} {body}" for asked, body in different))
+    assert len(different) <= most, f"{len(different)} different effects, where {most} are wanted:\n{told}"
+
+
+def _wanted(body: Any) -> Any:
+    """The body of a write without its preconditions."""
+    if isinstance(body, list):
+        return [operation for operation in body if operation.get("op") != "test"]
+    metadata = {key: value for key, value in body.get("metadata", {}).items() if key != "resourceVersion"}
+    return {**body, "metadata": metadata}
 
 
 def check_steps(workflow: Json, children: Sequence[Json]) -> None:

@@ -31,6 +31,7 @@ HOP_BY_HOP = frozenset(
 )
 VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 NOT_COUNTED_GROUPS = frozenset({"coordination.k8s.io", "authorization.k8s.io", "authentication.k8s.io"})
+OUR_GROUPS = frozenset({"actionoperator.dev", "events.k8s.io"})
 SECONDS_TO_START = 10.0
 
 
@@ -79,6 +80,11 @@ class Asked:
         """Whether it is a write of which each one matters: no dry run, no Lease, no access review."""
         return self.verb in VERBS.values() and not self.dry_run and self.group not in NOT_COUNTED_GROUPS
 
+    @property
+    def effect(self) -> bool:
+        """Whether it is a write that an action is for, nothing of ours and no Event."""
+        return self.counted and self.group not in OUR_GROUPS
+
     def __str__(self) -> str:
         return f"{self.verb} {'/'.join(part for part in (self.resource, self.name, self.subresource) if part)}"
 
@@ -106,13 +112,20 @@ class Write:
 
 @dataclass(frozen=True)
 class Plan:
-    """Fail the write with this number among those about `about`. Number 0: only count."""
+    """Fail the write with this number among those about `about`. Number 0: only count.
+
+    `only_effects`: count only what an action does, not what is written down of it.
+    """
 
     about: str
     number: int = 0
     fault: Fault = Fault.LOSE_ANSWER
     status: int = 503
     retry_after: str | None = None
+    only_effects: bool = False
+
+    def counts(self, asked: Asked) -> bool:
+        return asked.name.startswith(self.about) and (asked.effect or not self.only_effects)
 
 
 @dataclass
@@ -268,7 +281,7 @@ class FaultProxy:
         with self._lock:
             plan = self._plan or Plan("")
             write = Write(asked, json.loads(body) if body else {}, time.time(), None)
-            if self._plan is not None and asked.name.startswith(plan.about):
+            if self._plan is not None and plan.counts(asked):
                 self._counted += 1
                 write.number = self._counted
                 if self._counted == plan.number and not self.fired.is_set():

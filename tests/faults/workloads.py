@@ -1,9 +1,12 @@
-"""What is run while writes fail: each workload makes the manifests of one case."""
+"""What is run while writes fail: each workload sets one case up, and checks what came of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
+from harness.catalogue.case import Case, Scene
+from harness.catalogue.playing import check_effect, playing, proposal_of
 from harness.stage import deployment, proposal, workflow
 
 from hack.hook_target import HookTarget
@@ -13,15 +16,71 @@ Json = dict[str, Any]
 RETRY = {"maxAttempts": 5, "minWaitSeconds": 0.1, "maxWaitSeconds": 0.2}
 
 
+class Workload(Protocol):
+    """`effects`: how many different writes of the runner it takes; `calls`: how many requests leave the cluster."""
+
+    name: str
+    effects: int
+    calls: int
+
+    def set_up(self, scene: Scene) -> AbstractContextManager[list[Json]]:
+        """What is to be created; the last one is what is run. What else it takes is there until left."""
+
+    def check(self, scene: Scene, proposals: Sequence[Json]) -> None:
+        """What it changed is as wanted. Raises AssertionError."""
+
+
 @dataclass(frozen=True)
-class Workload:
-    """`writes`: how many there are when nothing fails; `calls`: how many requests then leave the cluster."""
+class OfCatalogue:
+    """A case of the catalogue. Its runner has only the rights that the type cannot do without."""
+
+    case: Case
+
+    @property
+    def name(self) -> str:
+        return self.case.action
+
+    @property
+    def effects(self) -> int:
+        return self.case.effects
+
+    @property
+    def calls(self) -> int:
+        return self.case.calls
+
+    @contextmanager
+    def set_up(self, scene: Scene) -> Iterator[list[Json]]:
+        with playing(scene, self.case, self.case.needed(all_of_page=False)):
+            yield [proposal_of(scene, self.case, retry=RETRY)]
+
+    def check(self, scene: Scene, proposals: Sequence[Json]) -> None:
+        """As wanted; after an Unknown it may be as before."""
+        if proposals[0]["status"]["outcome"] == "Succeeded":
+            check_effect(scene, self.case, proposals[0]["status"])
+
+
+@dataclass(frozen=True)
+class Swept:
+    """One whose every write is failed. `writes`: how many there are when nothing fails."""
 
     name: str
     writes: int
+    effects: int
     calls: int
     manifests: Callable[[str, HookTarget], list[Json]]
-    """For a case of that name; the last one is what is run."""
+    """For a case of that name."""
+
+    @contextmanager
+    def set_up(self, scene: Scene) -> Iterator[list[Json]]:
+        yield self.manifests(scene.name, scene.hook)
+
+    def check(self, scene: Scene, proposals: Sequence[Json]) -> None:
+        """Its Deployment, if it has one, is as wanted and was changed once."""
+        for parameters in (raw["spec"]["parameters"] for raw in proposals):
+            if parameters.get("kind") == "Deployment":
+                found = scene.get("apps/v1", "Deployment")
+                assert found["spec"]["replicas"] == parameters.get("replicas", 1), "its replicas are not as wanted"
+                assert found["metadata"]["generation"] == 2, "its spec was changed more than once"
 
 
 def retried(name: str, hook: HookTarget) -> list[Json]:
@@ -65,10 +124,10 @@ def three_steps(name: str, hook: HookTarget) -> list[Json]:
 
 
 WORKLOADS = (
-    Workload("retried", 7, 2, retried),
-    Workload("scale", 5, 0, scale),
-    Workload("restart", 5, 0, restart),
-    Workload("post", 4, 1, post),
-    Workload("job", 5, 0, job),
-    Workload("steps", 22, 1, three_steps),
+    Swept("retried", 7, 0, 2, retried),
+    Swept("scale", 5, 1, 0, scale),
+    Swept("restart", 5, 1, 0, restart),
+    Swept("post", 4, 0, 1, post),
+    Swept("job", 5, 1, 0, job),
+    Swept("steps", 22, 1, 1, three_steps),
 )

@@ -75,6 +75,11 @@ class Stage:
         )
         return name
 
+    def delete_policies(self, *names: str) -> None:
+        """Deletes policies. Those that halt have to be lifted first."""
+        self.kubectl("patch", "actionpolicy", *names, "--type=merge", "-p", '{"spec":{"halt":false}}')
+        self.kubectl("delete", "actionpolicy", *names, "--wait=false")
+
     # -- what there is -------------------------------------------------------------------------------------------
 
     def get(self, kind: str, name: str) -> Json:
@@ -229,7 +234,7 @@ def staged(
         if operator._process is not None:
             operator.stop()
         names = stage.kubectl("get", "actionpolicies", "-o", "name", check=False).split()
-        mine = [name for name in names if name.partition("/")[2].startswith(f"{namespace}-")]
+        mine = [name for _, _, name in (full.partition("/") for full in names) if name.startswith(f"{namespace}-")]
         if mine:
-            stage.kubectl("delete", *mine, "--wait=false", check=False)
+            stage.delete_policies(*mine)
         stage.kubectl("delete", "clusterrole,clusterrolebinding", f"{namespace}-nodes", check=False)

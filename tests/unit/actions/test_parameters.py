@@ -23,6 +23,28 @@ GOOD: dict[str, dict[str, Any]] = {
     "log-message": {"message": "hello", "level": "Warning"},
     "scale-workload": {"kind": "Deployment", "name": "checkout", "replicas": 0, "expectedReplicas": 2},
     "restart-rollout": {"kind": "DaemonSet", "name": "agent"},
+    "rollback-rollout": {"kind": "StatefulSet", "name": "db", "toRevision": 3, "expectedRevision": 5},
+    "pause-rollout": {"name": "checkout"},
+    "resume-rollout": {"name": "checkout"},
+    "set-image": {
+        "kind": "Deployment",
+        "name": "checkout",
+        "container": "main",
+        "image": "registry.example.com:5000/shop/checkout:1.2@sha256:" + "0" * 64,
+        "expectedImage": "registry.example.com/shop/checkout:1.1",
+    },
+    "set-resources": {
+        "kind": "Deployment",
+        "name": "checkout",
+        "container": "main",
+        "requests": {"cpu": "0.5", "memory": "256Mi"},
+        "limits": {"cpu": "500m", "memory": "none", "example.com/gpu": "1"},
+        "expected": {"requests": {"cpu": "none"}},
+    },
+    "set-hpa-bounds": {"name": "checkout", "minReplicas": 3, "maxReplicas": 3, "expectedMaxReplicas": 9},
+    "suspend-cronjob": {"name": "report"},
+    "resume-cronjob": {"name": "report"},
+    "trigger-cronjob": {"name": "report"},
     "cordon-node": {"node": "node-3.example.com"},
     "uncordon-node": {"node": "node-3"},
     "assert": {
@@ -129,7 +151,27 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("scale-workload", {"name": "../secrets/x"}, "parameters.name: must match"),
     ("scale-workload", {"name": "web\n"}, "parameters.name"),
     ("scale-workload", {"expected_replicas": 1}, "parameters.expected_replicas: is not a parameter"),
+    (
+        "scale-workload",
+        {"onlyIfAtLeast": 5, "onlyIfAtMost": 4},
+        "parameters.onlyIfAtLeast: must be at most",
+    ),
     ("restart-rollout", {"kind": "ReplicaSet"}, "parameters.kind: must be one of"),
+    ("rollback-rollout", {"toRevision": 0}, "parameters.toRevision: must be at least 1"),
+    ("pause-rollout", {"kind": "StatefulSet"}, "parameters.kind: is not a parameter"),
+    ("set-image", {"image": "-rm"}, "parameters.image: must match"),
+    ("set-image", {"container": "a/b"}, "parameters.container: must match"),
+    ("set-resources", {"requests": {"cpu": "-1"}}, "parameters.requests.cpu: must match"),
+    ("set-resources", {"requests": {"cpu": "1 core"}}, "parameters.requests.cpu: must match"),
+    ("set-resources", {"requests": ..., "limits": ...}, "parameters.requests: name at least one"),
+    ("set-resources", {"requests": {"cpu": "501m"}}, "parameters.requests.cpu: must be at most the limit of 500m"),
+    ("set-hpa-bounds", {"minReplicas": 4}, "parameters.minReplicas: must be at most maxReplicas, 3"),
+    (
+        "set-hpa-bounds",
+        {"minReplicas": ..., "maxReplicas": ...},
+        "parameters.minReplicas: give it",
+    ),
+    ("set-hpa-bounds", {"minReplicas": 0}, "parameters.minReplicas: must be at least 1"),
     ("cordon-node", {"node": "a/b"}, "parameters.node: must match"),
     ("http-request", {"method": "TRACE"}, "parameters.method: must be one of"),
     ("http-request", {"url": "ftp://a/"}, "parameters.url: must match"),
@@ -341,9 +383,11 @@ def test_what_may_be_repeated(name: str, parameters: dict[str, Any], idempotent:
 
 def test_the_registry_names_the_types_of_the_documentation() -> None:
     assert NAMES == [
-        "wait", "log-message", "assert", "scale-workload", "restart-rollout", "cordon-node", "uncordon-node",
-        "label-resource", "annotate-resource", "patch-resource", "apply-manifest", "delete-resource",
-        "run-job", "delete-job", "http-request", "flux-reconcile", "flux-suspend", "flux-resume", "argocd-sync",
+        "wait", "log-message", "assert", "scale-workload", "restart-rollout", "rollback-rollout", "pause-rollout",
+        "resume-rollout", "set-image", "set-resources", "set-hpa-bounds", "suspend-cronjob", "resume-cronjob",
+        "trigger-cronjob", "cordon-node", "uncordon-node", "label-resource", "annotate-resource", "patch-resource",
+        "apply-manifest", "delete-resource", "run-job", "delete-job", "http-request", "flux-reconcile",
+        "flux-suspend", "flux-resume", "argocd-sync",
     ]  # fmt: skip
     assert all(REGISTRY.fault(type_entry(name)) is None for name in NAMES)
     unknown = {"builtIn": {"name": "nope", "version": 1}}

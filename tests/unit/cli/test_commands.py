@@ -15,7 +15,6 @@ from controller.api.names import Outcome
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
 from controller.cli.catalogue import bounds, catalogue
-from controller.cli.changing import workflow_refusal
 from controller.cli.exits import Exit, exit_of
 from controller.cli.find import BOTH, Ref, missing
 from controller.cli.main import app
@@ -120,15 +119,6 @@ def test_only_news_are_told_to_a_pipe() -> None:
     ended = item({**samples.RETRYING, "status": {"phase": "Succeeded", "outcome": "Succeeded", "message": "done"}})
     assert changes.lines([ended], samples.NOW) == ["2026-11-22 15:10:00 UTC shop ap/scale-checkout Succeeded: done"]
     assert changes.lines([], samples.NOW) == ["2026-11-22 15:10:00 UTC shop ap/scale-checkout is gone"]
-
-
-def test_a_workflow_is_undone_step_by_step() -> None:
-    ended = model(samples.ENDED)
-    assert isinstance(ended, ActionWorkflow)
-    assert workflow_refusal(ended, ["b", "a"]).endswith(
-        "the newest first: kubectl actions undo ap/b -n shop; kubectl actions undo ap/a -n shop"
-    )
-    assert workflow_refusal(ended, []) == "aw/node-2: none of its steps can be undone"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from unit.core.making import NOW, REGISTRY
 from unit.runtime.fake_api import FakeApi, Operator
 
 from controller.actions.registry import Registry
-from controller.actions.restart_rollout import RestartRollout, RestartRolloutParameters
+from controller.actions.restart_rollout import RestartRollout
+from controller.actions.rollouts import RolloutParameters
 from controller.core.errors import EffectFailed, PermanentFailure
 from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Target, Verified
 from controller.kube.resources import POLICIES, PROPOSALS
@@ -32,11 +33,11 @@ class Played(RestartRollout):
         self.labels: dict[str, str] = {}
         self.began: Callable[[str], None] = lambda _: None
 
-    async def preview(self, request: Request[RestartRolloutParameters]) -> PreviewResult:
+    async def preview(self, request: Request[RolloutParameters]) -> PreviewResult:
         name = request.parameters.name
         return PreviewResult(f"Restart {name}.", target=Target("apps/v1", "Deployment", name, "shop", "", self.labels))
 
-    async def run(self, request: Request[RestartRolloutParameters], operation: Operation) -> Done:
+    async def run(self, request: Request[RolloutParameters], operation: Operation) -> Done:
         self.making[request.proposal] = asyncio.get_running_loop().create_future()
         self.began(request.proposal)
         try:
@@ -45,10 +46,10 @@ class Played(RestartRollout):
             self.making.pop(request.proposal, None)
         return Done("restarted")
 
-    async def observe(self, request: Request[RestartRolloutParameters], operation: Operation) -> Done | None:
+    async def observe(self, request: Request[RolloutParameters], operation: Operation) -> Done | None:
         return None
 
-    async def verify(self, request: Request[RestartRolloutParameters], operation: Operation) -> Verified:
+    async def verify(self, request: Request[RolloutParameters], operation: Operation) -> Verified:
         return Verified(request.proposal not in self.unverified, "not yet")
 
 

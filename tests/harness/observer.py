@@ -1,4 +1,4 @@
-"""Watches proposals and workflows of a namespace straight at the API server, past the proxy: every stored version."""
+"""Watches proposals and workflows of a namespace straight at the API server, past any proxy: every stored version."""
 
 import json
 import socket
@@ -13,7 +13,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harness.stage import API
-
 from localcluster.controlplane import ControlPlane
 from localcluster.kubeconfig import Access
 

@@ -1,0 +1,30 @@
+"""Cases of the types that touch nothing but the proposal itself."""
+
+from unittest.mock import ANY
+
+from harness.catalogue.case import Case, Scene
+
+
+def is_logged(scene: Scene) -> bool:
+    return f"told by {scene.name}" in scene.log()
+
+
+CASES = (
+    Case(
+        "wait",
+        outputs={"until": ANY},
+        bad={"seconds": 0, "minutes": 1},
+        faults=("parameters.seconds: must be at least 1", "parameters.minutes"),
+        effects=0,
+    ),
+    Case(
+        "log-message",
+        parameters=lambda scene: {"message": f"told by {scene.name}"},
+        look=is_logged,
+        before=False,
+        after=True,
+        bad={"message": "", "level": "Loud"},
+        faults=("parameters.message", "parameters.level: must be one of"),
+        effects=0,
+    ),
+)
