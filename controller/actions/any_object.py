@@ -4,13 +4,11 @@ Policies say which kinds (`core.kinds`), the gates see to it; here once more, by
 kind: nothing that no policy can allow, and nothing that belongs to the whole cluster.
 """
 
-from collections.abc import Iterator
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from pydantic import Field
 
 from controller.actions.base import FIXED, Action, Parameters
-from controller.actions.credentials import looks_like_credential
 from controller.actions.objects import ObjectName, read, target_of
 from controller.core.errors import PermanentFailure
 from controller.core.kinds import NEVER, kind_name, never
@@ -61,16 +59,3 @@ async def found(request: Request[A]) -> tuple[Resource, Json, Target]:
     resource = await resolved(request.cluster, parameters.api_version, parameters.kind)
     stored = await read(request.cluster, resource, parameters.name, request.namespace)
     return resource, stored, target_of(resource, parameters.name, request.namespace, stored)
-
-
-def plain_credentials(value: Any, path: str) -> Iterator[str]:
-    """Where, at any depth, what looks like a credential stands in plain text: `{name: API_TOKEN, value: x}`."""
-    match value:
-        case {"name": str(name), "value": str(text)} if text and looks_like_credential(name):
-            yield f"{path}: {name} looks like a credential, which must not stand in plain text; take it from a Secret"
-        case dict():
-            for key, item in value.items():
-                yield from plain_credentials(item, f"{path}.{key}")
-        case list():
-            for index, item in enumerate(value):
-                yield from plain_credentials(item, f"{path}[{index}]")

@@ -86,7 +86,7 @@ class ApplyManifest(Action[ApplyManifestParameters]):
     )
     risk = Risk.HIGH
     inverses = frozenset({PATCH_RESOURCE})
-    fixed = frozenset({"manifest"})
+    fixed = frozenset({"manifest", "force"})
     parameters = ApplyManifestParameters
 
     def generic_kind(self, parameters: ApplyManifestParameters) -> str | None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from controller.actions.differences import Difference, differences, inverse
+from controller.actions.plain_credentials import plain_credentials
 from controller.api.common import Undo
 from controller.core.errors import Conflict, PermanentFailure, TransientFailure
 from controller.core.ports import Cluster, Json, PatchForm, Resource
@@ -51,9 +52,12 @@ class Write:
 
 
 def undo_of(stored: Json, answer: Json, found: Sequence[Difference]) -> Undo | None:
-    """The patch that restores what differs, each value only while it is still the one that was written."""
+    """The patch that restores what differs, each value only while it is still the one that was written.
+
+    None where there is no such patch, or where a credential would stand in it in plain text.
+    """
     operations = inverse(found, answer)
-    if operations is None:
+    if operations is None or any(plain_credentials(operations, "")):
         return None
     named = {"apiVersion": stored["apiVersion"], "kind": stored["kind"], "name": stored["metadata"]["name"]}
     return Undo(action=PATCH_RESOURCE, parameters={**named, "type": "json", "operations": operations})

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from controller.actions.objects import without_bookkeeping
+from controller.actions.plain_credentials import without_credentials
 from controller.api.common import Change
 from controller.core.ports import Json, Target
 
@@ -46,7 +47,7 @@ def differences(before: Json, after: Json) -> tuple[Difference, ...]:
 
 
 def changes(target: Target, found: Sequence[Difference]) -> tuple[Change, ...]:
-    """As a preview shows them."""
+    """As a preview shows them: without credentials that stand in them in plain text."""
     return tuple(
         Change(target=str(target), path=one.path, before=_shown(one.before), after=_shown(one.after)) for one in found
     )
@@ -121,4 +122,4 @@ def _at(value: Any, keys: Sequence[str]) -> Any:
 
 
 def _shown(value: Any) -> Any:
-    return None if value is MISSING else value
+    return None if value is MISSING else without_credentials(value)

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field, model_validator
 
-from controller.actions.any_object import ObjectParameters, plain_credentials
+from controller.actions.any_object import ObjectParameters
 from controller.actions.base import Parameters
 from controller.actions.differences import keys_of
 from controller.actions.keys import check_free, check_keys
+from controller.actions.plain_credentials import plain_credentials
 from controller.api.base import OpaqueMap
 from controller.core.ports import Json
 

@@ -33,6 +33,7 @@ class PatchResource(OnAnyObject[PatchResourceParameters]):
         repeats="merge, apply yes; json no",
     )
     risk = Risk.HIGH
+    fixed = OnAnyObject.fixed | {"type", "force"}
     inverses = frozenset({name})
     parameters = PatchResourceParameters
 

@@ -30,7 +30,7 @@ class RunJob(OneJob[RunJobParameters]):
         ),
     )
     risk = Risk.HIGH
-    fixed = FIXED | {"image", "command", "imagePullSecrets", "mountServiceAccountToken", "secretEnv"}
+    fixed = FIXED | {"image", "command", "imagePullSecrets", "mountServiceAccountToken", "secretEnv", "report"}
     timeout_seconds = 3900  # longer than the Job's own deadline, so that its verdict is heard
     parameters = RunJobParameters
 

@@ -187,9 +187,11 @@ class Api:
             "propagationPolicy": propagation,
             "preconditions": {name: value for name, value in preconditions.items() if value},
         }
+        path = paths.item(resource, namespace, name)
         if dry_run:
-            body["dryRun"] = ["All"]
-        await self._ask(asked, "DELETE", paths.item(resource, namespace, name), _SEND, body)
+            body["dryRun"] = ["All"]  # with a body, the server reads no other
+            path += paths.query(dryRun="All")  # for its audit log and whoever stands between
+        await self._ask(asked, "DELETE", path, _SEND, body)
 
     async def _list(
         self, resource: Resource, namespace: str | None, labels: str, fields: str, metadata_only: bool

@@ -205,6 +205,20 @@ class TestPatch:
             with pytest.raises(NotFound, match=r"ConfigMap .*/other does not exist"):
                 stage.play("patch-resource", **how, type=form, patch={"data": {"a": "1"}}).run(new())
 
+    def test_a_credential_that_the_object_has_in_plain_text_is_shown_nowhere(self, stage: Stage) -> None:
+        make_web(stage)
+        found: Any = stage.admin("GET", "apps/v1:deployments/web")
+        container = found["spec"]["template"]["spec"]["containers"][0]
+        container["env"] = [{"name": "API_TOKEN", "value": "hunter2-hunter2"}]
+        stage.admin("PUT", "apps/v1:deployments/web", found)
+        operations = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "busybox:2"}]
+        shown = stage.play("patch-resource", **WEB, type="json", operations=operations).preview()
+        assert "busybox:2" in str(shown)
+        assert "API_TOKEN" in str(shown)
+        assert "hunter2" not in str(shown)
+        assert shown.undo is None
+        assert any("cannot be undone by itself" in warning for warning in shown.warnings)
+
     def test_what_cannot_be_put_back_says_so(self, stage: Stage) -> None:
         patch = {"metadata": {"labels": {"gone": None}}}
         change(stage, metadata={"labels": {"gone": "x"}})
@@ -302,6 +316,7 @@ class TestDelete:
         uid = self.found(stage, action)["metadata"]["uid"]
         shown = play.preview()
         assert paths(shown) == {"metadata.uid": (uid, None)}
+        assert "deletionTimestamp" not in self.found(stage, action)["metadata"]
         assert shown.undo is None
         assert play.observe(operation) is None
         assert play.run(operation).outputs == {"uid": uid}
