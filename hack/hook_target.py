@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 LONGEST_HOLD_SECONDS = 60.0
+Answer = int | dict[str, Any]
+"""A status, or JSON."""
 HANG_UP = 0
 """Instead of a status: take the request, then close the connection without an answer."""
 
@@ -33,7 +35,7 @@ class Received:
 
 @dataclass
 class HookTarget:
-    """`url` with any path: answers the statuses of `script` for that path, in turn, and 200 after them.
+    """`url` with any path: answers what `script` says for that path, in turn, and 200 after it. JSON comes with 200.
 
     Paths without a script of their own begin with `first_answers`.
     """
@@ -43,13 +45,13 @@ class HookTarget:
     delay_seconds: float = 0.0
     retry_after: str | None = None
     first_answers: Sequence[int] = ()
-    _scripts: dict[str, list[int]] = field(default_factory=dict)
+    _scripts: dict[str, list[Answer]] = field(default_factory=dict)
     _open: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def script(self, path: str, statuses: Sequence[int]) -> str:
-        """The URL of `path`, which will answer these statuses first."""
-        self._scripts[path] = list(statuses)
+    def script(self, path: str, answers: Sequence[Answer]) -> str:
+        """The URL of `path`, which will answer these first."""
+        self._scripts[path] = list(answers)
         return self.url + path
 
     def hold(self) -> Callable[[], None]:
@@ -64,7 +66,7 @@ class HookTarget:
     def __post_init__(self) -> None:
         self._open.set()
 
-    def take(self, request: Received) -> int:
+    def take(self, request: Received) -> Answer:
         with self._lock:
             self.received.append(request)
             left = self._scripts.setdefault(request.path, list(self.first_answers))
@@ -90,12 +92,13 @@ def hook_target(port: int = 0) -> Iterator[HookTarget]:
             text = self.rfile.read(length) if length else b""
             body = json.loads(text) if text else None
             key = self.headers.get("Idempotency-Key") or ""
-            status = target.take(Received(self.command, self.path, key, body, time.time()))
+            answer = target.take(Received(self.command, self.path, key, body, time.time()))
+            status = answer if isinstance(answer, int) else 200
             time.sleep(target.delay_seconds)
             if status == HANG_UP:
                 self.close_connection = True
                 return
-            payload = json.dumps({"ok": status < 400}).encode()
+            payload = json.dumps({"ok": status < 400} if isinstance(answer, int) else answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(payload)))

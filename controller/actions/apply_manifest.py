@@ -9,7 +9,7 @@ from controller.actions.about import About, Family, Right
 from controller.actions.any_object import ApiVersion, KindName, resolved
 from controller.actions.applying import NO_WAY_BACK, PATCH_RESOURCE, Write, undo_of
 from controller.actions.base import Action, Parameters
-from controller.actions.differences import MISSING, Difference, changes, differences
+from controller.actions.field_changes import MISSING, Difference, changes, differences
 from controller.actions.objects import ObjectName, target_of
 from controller.actions.patch_parameters import body_faults
 from controller.api.base import OpaqueMap

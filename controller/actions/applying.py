@@ -7,7 +7,7 @@ what it makes of defaults and of other spellings (`1000m` is `1`).
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from controller.actions.differences import Difference, differences, inverse
+from controller.actions.field_changes import Difference, differences, inverse
 from controller.actions.plain_credentials import plain_credentials
 from controller.api.common import Undo
 from controller.core.errors import Conflict, PermanentFailure, TransientFailure

@@ -4,35 +4,26 @@ An expression that cannot be told proves neither: it is looked at again. No mess
 who reads the proposal need not be allowed to read the object.
 """
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from controller.actions.about import About, Family, Right
 from controller.actions.any_object import ApiVersion, KindName
 from controller.actions.base import Action, Parameters, cut
-from controller.actions.http_parameters import checked_url
 from controller.actions.objects import ObjectName
+from controller.api.common import Check, HttpCheck, ResourceRef
 from controller.api.names import Risk
+from controller.core import nesting
+from controller.core.checks import Named, Result, Seen, answer, response
+from controller.core.checks import cut as short
+from controller.core.credentials import checked_url
 from controller.core.errors import EffectFailed, NotFound, PermanentFailure, RightMissing, TransientFailure
-from controller.core.expressions import (
-    MAX_LENGTH,
-    OBJECT,
-    RESPONSE,
-    Expression,
-    ExpressionFailed,
-    ExpressionFault,
-    compile_expression,
-)
+from controller.core.expressions import MAX_LENGTH, ExpressionFault
 from controller.core.kinds import kind_name
 from controller.core.ports import Done, Operation, PreviewResult, Request, Target, Verified
-from controller.core.web_address import web_address
-
-MAX_SHOWN = 200
-_PATIENCE = frozenset({408, 429})
 
 
 class AssertedObject(Parameters):
@@ -68,22 +59,17 @@ class AssertParameters(Parameters):
         if self.resource and kind_name(self.resource.api_version, self.resource.kind) == "Secret":
             raise ValueError("resource.kind: Secrets are not read, for the answers could give their values away")
         try:
-            self.compiled  # noqa: B018  compiles it
+            self.named.expression  # noqa: B018  compiles it
         except ExpressionFault as error:
             raise ValueError(f"expression: {error}") from None
         return self
 
     @property
-    def compiled(self) -> Expression:
-        """Raises ExpressionFault."""
-        return compile_expression(self.expression, OBJECT if self.resource else RESPONSE)
-
-    @property
-    def about(self) -> str:
-        """`Deployment checkout`, `GET https://status.example.com`."""
-        if self.resource:
-            return f"{self.resource.kind} {self.resource.name}"
-        return f"GET {web_address(self.http.url).origin}" if self.http else ""
+    def named(self) -> Named:
+        """As the check that it is."""
+        resource = ResourceRef.model_validate(self.resource.wire()) if self.resource else None
+        http = HttpCheck.model_validate(self.http.wire()) if self.http else None
+        return Named("expression", Check(resource=resource, http=http, expression=self.expression))
 
 
 class Assert(Action[AssertParameters]):
@@ -116,16 +102,12 @@ class Assert(Action[AssertParameters]):
 
     async def preview(self, request: Request[AssertParameters]) -> PreviewResult:
         parameters = request.parameters
-        summary = cut(f"Check of {parameters.about}: {_shown(parameters.expression)}")
+        summary = cut(f"Check of {parameters.named.about}: {short(parameters.expression)}")
         if parameters.http:
             await request.http.check(parameters.http.url)
             return PreviewResult(summary)
-        try:
-            values = await _seen(request)
-        except TransientFailure as error:
-            return PreviewResult(summary, warnings=(str(error),))
-        told = _told(parameters, values)
-        warnings = () if told is True else (f"It is not true now: {_shown(parameters.expression)}",)
+        told = answer(parameters.named, await _seen(request))
+        warnings = () if told.result is Result.TRUE else (f"now {told.message}",)
         return PreviewResult(summary, warnings=warnings, target=_target(request))
 
     async def run(self, request: Request[AssertParameters], operation: Operation) -> Done:
@@ -136,51 +118,40 @@ class Assert(Action[AssertParameters]):
 
     async def verify(self, request: Request[AssertParameters], operation: Operation) -> Verified:
         parameters = request.parameters
-        told = _told(parameters, await _seen(request))
-        if told is True:
+        told = answer(parameters.named, await _seen(request))
+        if told.result is Result.TRUE:
             return Verified(True, "It is true.")
-        expression = _shown(parameters.expression)
-        if told is None:
-            raise TransientFailure(f"it cannot be told of {parameters.about}: {expression}")
+        if told.result is Result.UNTOLD:
+            raise TransientFailure(told.message)
         if self._now() < operation.time + timedelta(seconds=parameters.timeout_seconds):
-            return Verified(False, f"is not true of {parameters.about} yet: {expression}")
-        raise EffectFailed(parameters.message or f"is not true of {parameters.about}: {expression}")
+            return Verified(False, told.message)
+        raise EffectFailed(parameters.message or told.message)
 
 
-async def _seen(request: Request[AssertParameters]) -> Mapping[str, Any]:
-    """The values that the expression is over. Raises TransientFailure where they cannot be had now."""
+async def _seen(request: Request[AssertParameters]) -> Seen:
+    """What one look gives. Raises RightMissing, TransientFailure."""
     asked = request.parameters.resource
     if asked is None:
-        return await _answer(request)
+        return await _answered(request)
     try:
         resource = await request.cluster.resolve(asked.api_version, asked.kind)
-        return {"object": await request.cluster.get(resource, asked.name)}
+        return Seen({"object": await request.cluster.get(resource, asked.name)})
     except RightMissing:
         raise
     except NotFound as error:
-        raise TransientFailure(f"{_target(request)} is not there: {error}") from error
+        return Seen(None, f"it is not there: {error}")
 
 
-async def _answer(request: Request[AssertParameters]) -> Mapping[str, Any]:
+async def _answered(request: Request[AssertParameters]) -> Seen:
     url = request.parameters.http.url if request.parameters.http else ""
     try:
-        answer = await request.http.request("GET", url, headers={}, body=None, may_change=False)
+        got = await request.http.request("GET", url, headers={}, body=None, may_change=False)
     except PermanentFailure as error:
-        raise TransientFailure(str(error)) from error
-    if answer.status in _PATIENCE or answer.status >= 500:
-        raise TransientFailure(f"{request.parameters.about} answered with status {answer.status}")
+        return Seen(None, str(error))
     try:
-        return {"status": answer.status, "json": json.loads(answer.text)}
-    except (ValueError, RecursionError):
-        return {"status": answer.status}
-
-
-def _told(parameters: AssertParameters, values: Mapping[str, Any]) -> bool | None:
-    """Whether it is true; None: it cannot be told."""
-    try:
-        return parameters.compiled.truth(values)
-    except ExpressionFailed:
-        return None
+        return response(got.status, nesting.loads(got.text), is_json=True)
+    except ValueError:
+        return response(got.status, None, is_json=False)
 
 
 def _target(request: Request[AssertParameters]) -> Target | None:
@@ -188,9 +159,5 @@ def _target(request: Request[AssertParameters]) -> Target | None:
     return Target(asked.api_version, asked.kind, asked.name, request.namespace) if asked else None
 
 
-def _shown(expression: str) -> str:
-    return cut(" ".join(expression.split()), MAX_SHOWN)
-
-
 def _done(request: Request[AssertParameters]) -> Done:
-    return Done(f"{request.parameters.about} is looked at.")
+    return Done(f"{request.parameters.named.about} is looked at.")

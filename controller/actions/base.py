@@ -11,6 +11,7 @@ from pydantic import ConfigDict, ValidationError
 
 from controller.actions.about import About
 from controller.api.base import ApiModel
+from controller.core.answers import Question
 from controller.core.ports import Executor, Operation, P, Request
 
 FIXED = frozenset({"kind", "name", "namespace", "node", "url"})
@@ -44,14 +45,13 @@ class Action(Executor[P]):
     timeout_seconds: ClassVar[int] = 300
     inverses: ClassVar[frozenset[str]] = frozenset()
     """Names of the types that its own undo may use."""
+    asks: ClassVar[bool] = False
+    """Whether it starts only when a person has answered a question."""
     parameters: type[P]
 
     def parse(self, parameters: Mapping[str, Any]) -> P:
         """The parameters of a spec, by their wire names. Raises ParameterFaultsError with all faults."""
-        try:
-            return self.parameters.model_validate(dict(parameters), by_alias=True, by_name=False)
-        except ValidationError as error:
-            raise ParameterFaultsError(_faults(error)) from None
+        return parse_as(self.parameters, parameters)
 
     def is_idempotent(self, parameters: P) -> bool:
         """Whether a lost answer may be repeated with these parameters."""
@@ -65,8 +65,20 @@ class Action(Executor[P]):
         """The kind that policies must allow (`core.kinds.kind_name`); None for a type that is for certain kinds."""
         return None
 
+    def question(self, parameters: P) -> Question | None:
+        """The answers that it asks for, if it asks."""
+        return None
+
     async def stop(self, request: Request[P], operation: Operation) -> None:
         """Nothing of most actions is still under way once their effect is made."""
+
+
+def parse_as(model: type[P], parameters: Mapping[str, Any]) -> P:
+    """The parameters as that model reads them, by their wire names. Raises ParameterFaultsError with all faults."""
+    try:
+        return model.model_validate(dict(parameters), by_alias=True, by_name=False)
+    except ValidationError as error:
+        raise ParameterFaultsError(_faults(error)) from None
 
 
 def cut(text: str, limit: int = MAX_TEXT) -> str:

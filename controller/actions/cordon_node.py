@@ -3,22 +3,13 @@
 from typing import ClassVar
 
 from controller.actions.about import About, Family, Right
-from controller.actions.base import Action, Parameters
-from controller.actions.objects import ObjectName, read, target_of
+from controller.actions.base import Action
+from controller.actions.nodes import UNSCHEDULABLE, NodeParameters, is_unschedulable, read_node, set_unschedulable
 from controller.api.common import Change, Undo
 from controller.api.names import Risk
-from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Resource, Verified
-
-NODE = Resource("", "v1", "nodes", "Node", namespaced=False)
-PATH = "spec.unschedulable"
-
+from controller.core.ports import Done, Operation, PreviewResult, Request, Verified
 
 _RIGHTS = (Right("", ("nodes",), ("get", "patch"), cluster=True),)
-
-
-class NodeParameters(Parameters):
-    node: ObjectName
-    """Name of the node."""
 
 
 class _SetUnschedulable(Action[NodeParameters]):
@@ -29,21 +20,20 @@ class _SetUnschedulable(Action[NodeParameters]):
     parameters = NodeParameters
 
     async def preview(self, request: Request[NodeParameters]) -> PreviewResult:
-        node = await read(request.cluster, NODE, request.parameters.node, None)
-        target = target_of(NODE, request.parameters.node, None, node)
-        answer = await self._patch(request, dry_run=True)
-        before, after = _unschedulable(node), _unschedulable(answer)
+        node, target = await read_node(request)
+        answer = await set_unschedulable(request, self.unschedulable, dry_run=True)
+        before, after = is_unschedulable(node), is_unschedulable(answer)
         if before == after:
             return PreviewResult(f"{target} is already {self.verb.lower()}ed.", target=target)
         return PreviewResult(
             summary=f"{self.verb} {target}.",
-            changes=(Change(target=str(target), path=PATH, before=before, after=after),),
+            changes=(Change(target=str(target), path=UNSCHEDULABLE, before=before, after=after),),
             undo=Undo(action=min(self.inverses), parameters={"node": target.name}),
             target=target,
         )
 
     async def run(self, request: Request[NodeParameters], operation: Operation) -> Done:
-        await self._patch(request)
+        await set_unschedulable(request, self.unschedulable)
         return self._done(request)
 
     async def observe(self, request: Request[NodeParameters], operation: Operation) -> Done | None:
@@ -52,15 +42,11 @@ class _SetUnschedulable(Action[NodeParameters]):
     async def verify(self, request: Request[NodeParameters], operation: Operation) -> Verified:
         if await self._is_so(request):
             return Verified(True)
-        return Verified(False, f"Node {request.parameters.node}: somebody else changed {PATH} back")
+        return Verified(False, f"Node {request.parameters.node}: somebody else changed {UNSCHEDULABLE} back")
 
     async def _is_so(self, request: Request[NodeParameters]) -> bool:
-        node = await read(request.cluster, NODE, request.parameters.node, None)
-        return _unschedulable(node) == self.unschedulable
-
-    async def _patch(self, request: Request[NodeParameters], *, dry_run: bool = False) -> Json:
-        body = {"spec": {"unschedulable": self.unschedulable}}
-        return await request.cluster.patch(NODE, request.parameters.node, body, dry_run=dry_run)
+        node, _ = await read_node(request)
+        return is_unschedulable(node) == self.unschedulable
 
     def _done(self, request: Request[NodeParameters]) -> Done:
         return Done(f"Node {request.parameters.node} is {self.verb.lower()}ed.")
@@ -92,8 +78,3 @@ class UncordonNode(_SetUnschedulable):
     unschedulable = False
     inverses = frozenset({"cordon-node"})
     verb = "Uncordon"
-
-
-def _unschedulable(node: Json) -> bool:
-    # The API leaves false out.
-    return bool(node["spec"].get("unschedulable", False))

@@ -1,125 +1,41 @@
-"""How one state of an object differs from another, field by field, and the JSON patch that leads back. Pure."""
+"""What one form of an object has other than another, field by field, as changes to be shown. Pure."""
 
-import json
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterator
 from typing import Any
 
-from controller.actions.objects import without_bookkeeping
-from controller.actions.plain_credentials import without_credentials
 from controller.api.common import Change
-from controller.core.ports import Json, Target
 
-MAX_INVERSE_BYTES = 16_384
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
-_KEY_MAPS = ("labels", "annotations")
+_ABSENT = object()
 
 
-class Missing(Enum):
-    """Stands for the value of a field that is not there."""
+def differences(target: str, before: Any, after: Any) -> tuple[Change, ...]:
+    """One change for each leaf that differs: `spec.template.spec.containers[0].image`.
 
-    MISSING = "missing"
-
-
-MISSING = Missing.MISSING
-
-
-@dataclass(frozen=True)
-class Difference:
-    """One field whose values differ. Lists are compared as a whole."""
-
-    keys: tuple[str, ...]
-    before: Any
-    after: Any
-
-    @property
-    def path(self) -> str:
-        """For people: `spec.replicas`, `metadata.labels["example.com/team"]`."""
-        first, *rest = self.keys
-        return first + "".join(f".{key}" if _PLAIN.fullmatch(key) else f"[{json.dumps(key)}]" for key in rest)
-
-
-def differences(before: Json, after: Json) -> tuple[Difference, ...]:
-    """What differs but for the bookkeeping of the API server. `before` may be empty: the object is new."""
-    return tuple(_compared((), _comparable(before), _comparable(after)))
-
-
-def changes(target: Target, found: Sequence[Difference]) -> tuple[Change, ...]:
-    """As a preview shows them: without credentials that stand in them in plain text."""
+    Lists of equal length are compared item by item, others as a whole. An object that comes or goes is told by its
+    leaves.
+    """
     return tuple(
-        Change(target=str(target), path=one.path, before=_shown(one.before), after=_shown(one.after)) for one in found
+        Change(target=target, path=path, before=_shown(old), after=_shown(new))
+        for path, old, new in _leaves(before, after, "")
     )
 
 
-def inverse(found: Sequence[Difference], after: Json) -> list[Json] | None:
-    """The operations of a JSON patch that restores each value from before where it is still the one from after.
-
-    `after`: the whole object then. None: too long, or it cannot be tested that a field is still gone.
-    """
-    tests: list[Json] = []
-    back: list[Json] = []
-    for one in found:
-        where = pointer(one.keys)
-        if one.after is MISSING:
-            # A patch cannot test that a field is missing, only what all of its parent is.
-            parent = one.keys[:-1]
-            if len(parent) < 1 or parent[0] == "metadata":
-                return None
-            test = {"op": "test", "path": pointer(parent), "value": _at(after, parent)}
-            back.append({"op": "add", "path": where, "value": one.before})
-        else:
-            test = {"op": "test", "path": where, "value": one.after}
-            gone = one.before is MISSING
-            back.append({"op": "remove", "path": where} if gone else _replace(where, one.before))
-        if test not in tests:
-            tests.append(test)
-    operations = [*tests, *back]
-    return operations if len(json.dumps(operations).encode()) <= MAX_INVERSE_BYTES else None
-
-
-def pointer(keys: Sequence[str]) -> str:
-    """As RFC 6901 writes the place: `/metadata/labels/example.com~1team`."""
-    return "".join(f"/{key.replace('~', '~0').replace('/', '~1')}" for key in keys)
-
-
-def keys_of(place: str) -> tuple[str, ...]:
-    """The keys of an RFC 6901 pointer. Raises ValueError."""
-    if place and not place.startswith("/"):
-        raise ValueError(f"{place!r} must begin with /")
-    return tuple(key.replace("~1", "/").replace("~0", "~") for key in place.split("/")[1:])
-
-
-def _replace(where: str, value: Any) -> Json:
-    return {"op": "replace", "path": where, "value": value}
-
-
-def _comparable(found: Json) -> Json:
-    """Without bookkeeping and status; a map of labels or annotations is there even if it is empty."""
-    kept = without_bookkeeping({"metadata": {}} | found)
-    metadata = kept["metadata"]
-    return kept | {"metadata": metadata | {name: metadata.get(name) or {} for name in _KEY_MAPS}}
-
-
-def _compared(keys: tuple[str, ...], before: Any, after: Any) -> Iterator[Difference]:
-    if isinstance(before, Mapping) and isinstance(after, Mapping):
-        for key in dict.fromkeys([*before, *after]):
-            yield from _compared((*keys, key), before.get(key, MISSING), after.get(key, MISSING))
-    elif _text(before) != _text(after):
-        yield Difference(keys, before, after)
-
-
-def _text(value: Any) -> str:
-    """The same for equal JSON, and for nothing else: unlike in Python, true is not 1."""
-    return "" if value is MISSING else json.dumps(value, sort_keys=True)
-
-
-def _at(value: Any, keys: Sequence[str]) -> Any:
-    for key in keys:
-        value = value[key]
-    return value
+def _leaves(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    if before is _ABSENT and isinstance(after, dict) and after:
+        before = {}
+    if after is _ABSENT and isinstance(before, dict) and before:
+        after = {}
+    match before, after:
+        case dict(), dict():
+            for name in sorted(before.keys() | after.keys()):
+                inner = f"{path}.{name}" if path else str(name)
+                yield from _leaves(before.get(name, _ABSENT), after.get(name, _ABSENT), inner)
+        case list(), list() if len(before) == len(after):
+            for index, (old, new) in enumerate(zip(before, after, strict=True)):
+                yield from _leaves(old, new, f"{path}[{index}]")
+        case _ if isinstance(before, bool) is not isinstance(after, bool) or before != after:
+            yield path, before, after
 
 
 def _shown(value: Any) -> Any:
-    return None if value is MISSING else without_credentials(value)
+    return None if value is _ABSENT else value

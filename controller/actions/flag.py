@@ -25,7 +25,6 @@ class SetFlag(Action[N]):
     field: ClassVar[str]
     """Of spec; absent is false."""
     value: ClassVar[bool]
-    opposite: ClassVar[str]
     verb: ClassVar[str]
     """`Pause`."""
     then: ClassVar[str]
@@ -41,7 +40,7 @@ class SetFlag(Action[N]):
             summary=f"{self.verb} {target}.",
             changes=(Change(target=str(target), path=f"spec.{self.field}", before=before, after=after),),
             warnings=self.warnings(found, target),
-            undo=Undo(action=self.opposite, parameters={"name": target.name}),
+            undo=Undo(action=min(self.inverses), parameters={"name": target.name}),
             target=target,
         )
 

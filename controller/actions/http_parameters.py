@@ -9,15 +9,13 @@ import re
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated, Any, Self, TypeVar
-from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
 from controller.actions.base import Parameters
-from controller.actions.credentials import looks_like_credential
 from controller.actions.secrets import FromSecret, SecretValue
 from controller.api.base import OpaqueMap
-from controller.core.web_address import web_address
+from controller.core.credentials import checked_url, looks_like_credential
 
 _OWN_HEADERS = frozenset(
     {
@@ -41,16 +39,6 @@ class Method(StrEnum):
     DELETE = "DELETE"
     POST = "POST"
     PATCH = "PATCH"
-
-
-def checked_url(url: str) -> str:
-    web_address(url)
-    if "#" in url:
-        raise ValueError("must not have a fragment (#...)")
-    for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True):
-        if looks_like_credential(name):
-            raise ValueError(f"query parameter {name} looks like a credential; it must not stand in plain text")
-    return url
 
 
 H = TypeVar("H", bound=Mapping[str, Any])

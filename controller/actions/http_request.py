@@ -12,7 +12,6 @@ from importlib.metadata import PackageNotFoundError, version
 
 from controller.actions.about import About, Family, Right
 from controller.actions.base import FIXED, Action, cut
-from controller.actions.credentials import looks_like_credential
 from controller.actions.http_answer import SUCCESS, Asked, fault_of, selected
 from controller.actions.http_parameters import (
     BEARER_TOKEN,
@@ -24,6 +23,7 @@ from controller.actions.http_parameters import (
 from controller.actions.secrets import check, resolve, unusable
 from controller.api.common import Change
 from controller.api.names import Risk
+from controller.core.credentials import looks_like_credential
 from controller.core.errors import LostAnswer, TransientFailure
 from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Verified
 from controller.core.web_address import web_address

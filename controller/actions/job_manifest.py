@@ -6,6 +6,7 @@ that let ordinary images run; the runner's token is in it only if asked for.
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Any
 
 from controller.actions.job_parameters import RunJobParameters
@@ -17,6 +18,11 @@ PROPOSAL_UID_LABEL = f"{GROUP}/proposal-uid"
 OPERATION_LABEL = f"{GROUP}/operation"
 SECRETS_ANNOTATION = f"{GROUP}/secrets"
 CONTAINER = "main"
+ONCE: Json = {"parallelism": 1, "completions": 1, "backoffLimit": 0, "podReplacementPolicy": "Failed"}
+"""One pod, never restarted, never replaced while it may still run."""
+CONTAINER_SECURITY: Json = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
+POD_SECURITY: Json = {"seccompProfile": {"type": "RuntimeDefault"}}
+DEADLINE_SECONDS = 3600
 _HASH_LENGTH = 12
 _NAME_LENGTH = 63
 
@@ -36,10 +42,32 @@ def is_ours(job: Json, request: Request[Any], operation: Operation) -> bool:
 
 
 def manifest(request: Request[RunJobParameters], operation_id: str, secrets: str = "") -> Json:
-    """The Job as it is created. `secrets`: which versions of Secrets the operator has seen, to be kept with it."""
+    """The Job of run-job as it is created. `secrets`: which versions of Secrets were seen, to be kept with it."""
     parameters = request.parameters
-    labels = {
-        **parameters.labels,
+    template_metadata: Json = {"labels": dict(parameters.labels)}
+    if parameters.annotations:
+        template_metadata["annotations"] = dict(parameters.annotations)
+    return owned_job(
+        request,
+        operation_id,
+        {
+            "activeDeadlineSeconds": parameters.active_deadline_seconds,
+            "template": {"metadata": template_metadata, "spec": _pod_spec(parameters, request.runner)},
+        },
+        labels=parameters.labels,
+        annotations={SECRETS_ANNOTATION: secrets} if secrets else None,
+    )
+
+
+def owned_job(
+    request: Request[Any],
+    operation_id: str,
+    spec: Json,
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str] | None = None,
+) -> Json:
+    """A Job that runs one pod once, owned by the proposal; `spec` has its template and deadline."""
+    ours = {
         PROPOSAL_LABEL: request.proposal,
         PROPOSAL_UID_LABEL: request.proposal_uid,
         OPERATION_LABEL: operation_id,
@@ -52,26 +80,19 @@ def manifest(request: Request[RunJobParameters], operation_id: str, secrets: str
         "controller": True,
         "blockOwnerDeletion": False,
     }
-    template_metadata: Json = {"labels": labels}
-    if parameters.annotations:
-        template_metadata["annotations"] = dict(parameters.annotations)
+    template = spec["template"]
+    metadata = template.get("metadata") or {}
+    metadata = {**metadata, "labels": {**(metadata.get("labels") or {}), **ours}}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
             "name": job_name(request.proposal, request.proposal_uid, operation_id),
-            "labels": labels,
-            **({"annotations": {SECRETS_ANNOTATION: secrets}} if secrets else {}),
+            "labels": {**labels, **ours},
+            **({"annotations": dict(annotations)} if annotations else {}),
             "ownerReferences": [owner],
         },
-        "spec": {
-            "parallelism": 1,
-            "completions": 1,
-            "backoffLimit": 0,
-            "podReplacementPolicy": "Failed",
-            "activeDeadlineSeconds": parameters.active_deadline_seconds,
-            "template": {"metadata": template_metadata, "spec": _pod_spec(parameters, request.runner)},
-        },
+        "spec": {**ONCE, **spec, "template": {**template, "metadata": metadata}},
     }
 
 
@@ -83,7 +104,7 @@ def _pod_spec(parameters: RunJobParameters, runner: str | None) -> Json:
         "enableServiceLinks": False,
         "securityContext": _without_none(
             {
-                "seccompProfile": {"type": "RuntimeDefault"},
+                **POD_SECURITY,
                 "runAsNonRoot": parameters.run_as_non_root or None,
                 "runAsUser": parameters.run_as_user,
             }
@@ -109,8 +130,7 @@ def _container(parameters: RunJobParameters) -> Json:
         "workingDir": parameters.working_dir,
         "resources": {key: value for key, value in parameters.resources.wire().items() if value},
         "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
+            **CONTAINER_SECURITY,
             "readOnlyRootFilesystem": parameters.read_only_root_filesystem,
         },
     }

@@ -8,9 +8,9 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, Field, model_validator
 
 from controller.actions.base import Parameters
-from controller.actions.credentials import looks_like_credential
 from controller.actions.keys import LABEL_VALUE, check_free, check_keys
 from controller.actions.secrets import FromSecret, SecretName, SecretValue
+from controller.core.credentials import looks_like_credential
 
 _VARIABLE = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]{0,252}")
 _PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")

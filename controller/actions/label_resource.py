@@ -8,7 +8,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from controller.actions.about import About, Family, Right
 from controller.actions.any_object import ObjectParameters, OnAnyObject, found
-from controller.actions.differences import Difference, changes
+from controller.actions.field_changes import Difference, changes
 from controller.actions.keys import LABEL_VALUE, check_free, check_keys
 from controller.actions.retry import RetryConfig, wait_backoff
 from controller.api.common import Undo

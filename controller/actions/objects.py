@@ -1,5 +1,6 @@
 """What the types for objects of the API server share: names, the target with what keeps it, reading it."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ from pydantic import Field
 from controller.core.errors import NotFound
 from controller.core.ports import Cluster, Json, Resource, Target
 
+OBJECT_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 ObjectName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
 _ARGO_CD_ID = "argocd.argoproj.io/tracking-id"

@@ -12,7 +12,7 @@ from pydantic import Field, model_validator
 
 from controller.actions.any_object import ObjectParameters
 from controller.actions.base import Parameters
-from controller.actions.differences import keys_of
+from controller.actions.field_changes import keys_of
 from controller.actions.keys import check_free, check_keys
 from controller.actions.plain_credentials import plain_credentials
 from controller.api.base import OpaqueMap

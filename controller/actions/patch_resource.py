@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from controller.actions.about import About, Family, Right
 from controller.actions.any_object import OnAnyObject, found
 from controller.actions.applying import NO_WAY_BACK, PATCH_RESOURCE, Write, undo_of
-from controller.actions.differences import changes, differences, pointer
+from controller.actions.field_changes import changes, differences, pointer
 from controller.actions.marks import OPERATION, mark
 from controller.actions.patch_parameters import Form, PatchResourceParameters
 from controller.api.names import Risk

@@ -25,7 +25,7 @@ class PauseRollout(SetFlag[PausedParameters]):
     resource = WORKLOADS["Deployment"]
     field = "paused"
     value = True
-    opposite = "resume-rollout"
+    inverses = frozenset({"resume-rollout"})
     verb = "Pause"
     then = "paused"
 
@@ -47,7 +47,7 @@ class ResumeRollout(SetFlag[PausedParameters]):
     resource = WORKLOADS["Deployment"]
     field = "paused"
     value = False
-    opposite = "pause-rollout"
+    inverses = frozenset({"pause-rollout"})
     verb = "Resume"
     then = "resumed"
 

@@ -6,7 +6,7 @@ They may not be given in a proposal, and those that an object has already are sh
 from collections.abc import Iterator
 from typing import Any
 
-from controller.actions.credentials import looks_like_credential
+from controller.core.credentials import looks_like_credential
 from controller.core.redaction import HIDDEN
 
 

@@ -61,6 +61,7 @@ class RollbackRollout(Action[RollbackRolloutParameters]):
     )
     risk = Risk.HIGH
     timeout_seconds = 900
+    inverses = frozenset({name})
     parameters = RollbackRolloutParameters
 
     async def preview(self, request: Request[RollbackRolloutParameters]) -> PreviewResult:

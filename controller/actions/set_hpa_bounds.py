@@ -61,6 +61,7 @@ class SetHpaBounds(Action[HpaBoundsParameters]):
         undone_by="the bounds from before",
     )
     risk = Risk.MEDIUM
+    inverses = frozenset({name})
     parameters = HpaBoundsParameters
 
     async def preview(self, request: Request[HpaBoundsParameters]) -> PreviewResult:

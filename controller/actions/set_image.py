@@ -33,6 +33,7 @@ class SetImage(ContainerField[SetImageParameters]):
     risk = Risk.HIGH
     fixed = FIXED | {"container", "image"}
     timeout_seconds = 900
+    inverses = frozenset({name})
     parameters = SetImageParameters
     field = "image"
 

@@ -61,6 +61,7 @@ class SetResources(ContainerField[SetResourcesParameters]):
     risk = Risk.MEDIUM
     fixed = FIXED | {"container"}
     timeout_seconds = 900
+    inverses = frozenset({name})
     parameters = SetResourcesParameters
     field = "resources"
 

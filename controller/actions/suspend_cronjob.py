@@ -24,7 +24,7 @@ class SuspendCronJob(SetFlag[CronJobParameters]):
     resource = CRON_JOBS
     field = "suspend"
     value = True
-    opposite = "resume-cronjob"
+    inverses = frozenset({"resume-cronjob"})
     verb = "Suspend"
     then = "suspended"
 
@@ -45,7 +45,7 @@ class ResumeCronJob(SetFlag[CronJobParameters]):
     resource = CRON_JOBS
     field = "suspend"
     value = False
-    opposite = "suspend-cronjob"
+    inverses = frozenset({"suspend-cronjob"})
     verb = "Resume"
     then = "resumed"
 

@@ -1,16 +1,18 @@
 """ActionType: one kind of action, with a schema for its parameters, a risk and an executor."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
 from controller.api.base import (
+    ATOMIC,
     SET,
     Digest,
     LongText,
     OpaqueMap,
     Rule,
     Seconds,
+    ShortText,
     SpecModel,
     StatusModel,
     list_type,
@@ -33,37 +35,59 @@ class JobExecutor(SpecModel):
     """Runs a Job."""
 
     template: OpaqueMap
-    """A JobTemplateSpec."""
+    """A JobTemplateSpec. `{fromParameter: NAME}` may stand for the value of a container's variable. All parameters
+    are also in each container, as the JSON file /etc/actionoperator/parameters.json."""
 
 
 class HttpExecutor(SpecModel):
-    """Sends an HTTP request."""
+    """Sends an HTTP request. `{fromParameter: NAME}` stands for the whole value of a parameter where that is said."""
 
     method: Annotated[str, Field(pattern="^(GET|HEAD|PUT|DELETE|POST|PATCH)$", max_length=6)]
     """HTTP method."""
     url: Annotated[str, Field(min_length=1, max_length=2048)]
-    """http or https."""
-    headers: Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=32)] | None = None
-    """Request headers."""
+    """http or https; what comes before `path` and `query`, written out."""
+    path: Annotated[tuple[Any, ...], Field(max_length=32, json_schema_extra=ATOMIC)] = ()
+    """Further segments of the path, or parameters for them, percent-encoded."""
+    query: Annotated[OpaqueMap, Field(max_length=32)] | None = None
+    """Entries of the query, or parameters for them, percent-encoded."""
+    headers: Annotated[OpaqueMap, Field(max_length=32)] | None = None
+    """Request headers, or parameters for them; secret ones are read when it is sent."""
+    bearer_token: OpaqueMap | None = None
+    """The secret parameter whose value is sent as `Authorization: Bearer ...`."""
     body: OpaqueMap | None = None
-    """JSON body."""
+    """JSON body, or parameters anywhere in it; secret ones for a whole field of it."""
     expect: OpaqueMap | None = None
     """What the answer must be: `status`, `json`."""
     not_done_on: (
         Annotated[tuple[Annotated[int, Field(ge=100, le=599)], ...], Field(max_length=32, json_schema_extra=SET)] | None
     ) = None
     """Statuses by which the target says that nothing was done."""
+    outputs: Annotated[dict[str, Annotated[str, Field(min_length=1, max_length=256)]], Field(max_length=16)] | None = (
+        None
+    )
+    """Values to keep from the answer's JSON: name -> dotted path."""
+
+
+class PatchTarget(SpecModel):
+    """The object that is patched, in the proposal's namespace or of the whole cluster."""
+
+    api_version: Annotated[ShortText, Field(min_length=1)]
+    """For example `apps/v1`."""
+    kind: Annotated[ShortText, Field(min_length=1)]
+    """For example `Deployment`."""
+    name: Any
+    """Its name, or the parameter for it."""
 
 
 class PatchExecutor(SpecModel):
-    """Patches an object."""
+    """Patches an object. `{fromParameter: NAME}` stands for the whole value of a parameter in `name` and `patch`."""
 
-    target: OpaqueMap
+    target: PatchTarget
     """The object: apiVersion, kind, name."""
     type: Annotated[str, Field(pattern="^(merge|json|apply)$", max_length=8)]
     """merge, json or apply."""
-    patch: OpaqueMap
-    """The patch."""
+    patch: Any
+    """The patch: an object; for json a list of operations."""
 
 
 class Executor(SpecModel):

@@ -1,7 +1,7 @@
 """ActionApproval: one person's immutable vote on one digest of one proposal or workflow."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -44,6 +44,8 @@ class ApprovalSpec(SpecModel):
     """Approve or Reject."""
     comment: Text = ""
     """Why."""
+    answer: Any = None
+    """The answer, where a proposal of type `ask` puts a question: any JSON that fits its schema, at most 2 KiB."""
     approver: Identity | None = None
     """Who votes."""
 

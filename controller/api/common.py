@@ -119,18 +119,30 @@ class ResourceRef(SpecModel):
     name: ObjectName
     """Name of the object."""
     namespace: ShortText | None = None
-    """Namespace of the object; default: that of the proposal."""
+    """Namespace of the object: that of the proposal, which is the default, and no other."""
+
+
+class HttpCheck(SpecModel):
+    """An HTTP GET to a host that policy allows."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2048, pattern=r"^https?://[!-~]+$")]
+    """Absolute http or https URL."""
 
 
 class Check(SpecModel):
-    """A CEL expression over a live object that must be true."""
+    """A CEL expression that must be true: over a live object, or over the answer to an HTTP GET."""
 
-    resource: ResourceRef
-    """The object that `object` stands for in the expression."""
+    RULES = (Rule(rule="has(self.resource) != has(self.http)", message="give exactly one of resource, http"),)
+
+    resource: ResourceRef | None = None
+    """The object that `object` stands for in the expression, read as the runner."""
+    http: HttpCheck | None = None
+    """The GET whose answer `status` and `json` stand for in the expression."""
     expression: Annotated[str, Field(min_length=1, max_length=2048)]
     """CEL, must give a boolean: `object.status.readyReplicas == object.spec.replicas`."""
     timeout_seconds: Annotated[int, Field(ge=1, le=86_400)] | None = None
-    """How long it may take to become true."""
+    """How long it may take to become true. Default of preconditions: it is looked at once; of verify: until the
+    attempt's time is up."""
 
 
 class Condition(StatusModel):
@@ -240,6 +252,8 @@ class Vote(StatusModel):
     """Approve or Reject."""
     comment: Text = ""
     """What they said."""
+    answer: Any = None
+    """What they answered, where something was asked."""
     at: Timestamp
     """When."""
 

@@ -114,8 +114,12 @@ class Attempt(StatusModel):
     """The claim."""
     deadline: Timestamp
     """When it is given up."""
+    preconditions_met_at: Timestamp | None = None
+    """When all its preconditions were true, where it has any. Nothing is done before this is written."""
     done_at: Timestamp | None = None
     """When the effect was known to be made."""
+    progress_at: Timestamp | None = None
+    """When `status.message` was last written to say how far it is; at most every 10 seconds."""
     finished_at: Timestamp | None = None
     """When the result was known; absent while running."""
     result: AttemptResult | None = None

@@ -1,5 +1,6 @@
 """How far the approval of one object is, in words and as a part of its page. Pure."""
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -78,11 +79,16 @@ def _votes(votes: tuple[Vote, ...]) -> Grid:
             shown(vote.username),
             shown(vote.decision, VOTES.get(vote.decision, "")),
             shown(vote.name),
-            shown(vote.comment or "-"),
+            shown(_said(vote)),
         )
         for vote in votes
     ]
     return Grid(rows, header=(clock.header, "WHO", "VOTE", "APPROVAL", "COMMENT"), indent=INDENT)
+
+
+def _said(vote: Vote) -> str:
+    answer = [] if vote.answer is None else [f"answer: {json.dumps(vote.answer, ensure_ascii=False)}"]
+    return "; ".join([*answer, *([vote.comment] if vote.comment else [])]) or "-"
 
 
 def _groups(progress: ApprovalProgress) -> str:

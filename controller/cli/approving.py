@@ -1,8 +1,11 @@
 """approve, reject: show it, ask, vote as the current user, and tell whether the vote counts."""
 
 import asyncio
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from controller.api.approval import ActionApproval, Vote
 from controller.api.common import Identity
@@ -22,7 +25,7 @@ from controller.cli.table import UNREADABLE
 from controller.cli.times import age
 from controller.client.errors import DigestChanged
 from controller.client.standing import standing_still
-from controller.client.votes import check_votable, vote_manifest
+from controller.client.votes import check_votable, question_put, vote_manifest
 from controller.client.voting import cast_vote
 from controller.core.errors import NotFound, TransientFailure
 
@@ -34,15 +37,29 @@ _PAST = {Vote.APPROVE: "approved", Vote.REJECT: "rejected"}
 
 
 async def vote(
-    run: Run, name: str, decision: Vote, *, comment: str, digest: str | None, yes: bool, form: DataForm | None
+    run: Run,
+    name: str,
+    decision: Vote,
+    *,
+    comment: str,
+    digest: str | None,
+    yes: bool,
+    form: DataForm | None,
+    answering: Callable[[Item, Model], Any] | None = None,
 ) -> Exit:
-    """The whole command. `digest`: what was shown to whoever decides; `form`: only print the ActionApproval."""
+    """The whole command. `digest`: what was shown to whoever decides; `form`: only print the ActionApproval.
+
+    `answering`: what the vote answers, told from the object that asks.
+    """
     item = await find(run.api, run.namespace, name)
     model = _readable(item)
     shown_digest = check_votable(model, decision, digest)
+    if decision is Vote.APPROVE and answering is None and question_put(model) is not None:
+        raise Refused(f"{item.short} asks a question; answer it: kubectl actions answer {item.name} VALUE", Exit.USAGE)
+    answer = answering(item, model) if answering else None
     me = await run.client.identity()
     if form is not None:
-        write(run.out, vote_manifest(model, decision, me, comment=comment), form)
+        write(run.out, vote_manifest(model, decision, me, comment=comment, answer=answer), form)
         return Exit.OK
     draw(run.out, ballot(model, run.now()))
     if (needless := no_approval_needed(model)) and decision is Vote.APPROVE:
@@ -51,11 +68,12 @@ async def vote(
         if own_counts(model) is False:
             raise Refused(f"{item.short}: {OWN_DOES_NOT_COUNT}", Exit.NOT_COUNTED)
         run.note("you asked for it yourself")
-    confirm(run, f"{_VERBS[decision].capitalize()} {item.short}, {shown_digest}?", yes=yes)
+    what = f"{_VERBS[decision].capitalize()} {item.short}" if answer is None else f"Answer {json.dumps(answer)}"
+    confirm(run, f"{what}, {shown_digest}?", yes=yes)
     now = await run.client.get(item.name, item.kind, namespace=item.namespace)
     if now.metadata.uid != item.uid:
         raise DigestChanged(f"{item.short} was deleted and made again while it was shown; look at it again")
-    body = vote_manifest(now, decision, me, comment=comment, shown_digest=shown_digest)
+    body = vote_manifest(now, decision, me, comment=comment, shown_digest=shown_digest, answer=answer)
     cast = await cast_vote(run.api, body, now)
     _say_cast(run, item, cast.approval, before=cast.before)
     return await _tally(run, item, cast.approval)
@@ -155,7 +173,8 @@ def _end(run: Run, item: Item, found: Tally) -> Exit:
 
 
 def _say_cast(run: Run, item: Item, approval: ActionApproval, *, before: bool) -> None:
-    done, name, now = _PAST[approval.spec.decision], approval.metadata.name, run.now()
+    done = _PAST[approval.spec.decision] if approval.spec.answer is None else "answered"
+    name, now = approval.metadata.name, run.now()
     said = f"you {done} {item.short}"
     if before:
         said += f" {_ago(approval, now)} already"

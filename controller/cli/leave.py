@@ -1,4 +1,4 @@
-"""The commands that give, refuse and ask about leave: approve, reject, pending, who-can, digest."""
+"""The commands that give, refuse and ask about leave: approve, reject, answer, pending, who-can, digest."""
 
 from typing import Annotated
 
@@ -70,6 +70,34 @@ def reject(
     run(
         connection(context, namespace, context_name, kubeconfig),
         lambda run: vote(run, name, Vote.REJECT, comment=comment, digest=digest, yes=yes, form=output),
+    )
+
+
+@leave.command(epilog=exits.VOTE_HELP)
+def answer(
+    context: typer.Context,
+    name: Name,
+    value: Annotated[str | None, typer.Argument(metavar="VALUE", help="The answer: a text, or JSON.")] = None,
+    fields: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", metavar="KEY=VALUE", help="A field of the answer; may be given again."),
+    ] = None,
+    comment: Comment = "",
+    yes: Yes = False,
+    digest: Digest = None,
+    output: Manifest = None,
+    namespace: Namespace = None,
+    context_name: Context = None,
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Show what is asked (action type ask), ask for a yes, and answer it as the current user."""
+    from controller.cli.answering import answer as answer_one
+
+    if (value is None) is (not fields):
+        raise typer.BadParameter("give the answer either as VALUE or as -p KEY=VALUE")
+    run(
+        connection(context, namespace, context_name, kubeconfig),
+        lambda run: answer_one(run, name, value, fields or (), comment=comment, digest=digest, yes=yes, form=output),
     )
 
 

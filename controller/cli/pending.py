@@ -23,7 +23,7 @@ from controller.cli.screen import Grid, Last, draw, one_line, shown
 from controller.cli.session import Run
 from controller.cli.times import countdown
 from controller.client.access import Access
-from controller.client.votes import covered_actions
+from controller.client.votes import covered_actions, question_put
 from controller.client.voting import APPROVALS
 from controller.core.errors import NotFound, RightMissing
 from controller.core.ports import Json
@@ -103,7 +103,9 @@ async def _waiting(run: Run, namespace: str | None, items: Sequence[Item], me: I
         if model is None:
             return None
         counted = next((vote.decision for vote in model.status.approvals if vote.username == me.username), None)
-        mine = _past(counted) if counted else voted.get((item.uid, model.status.digest or ""), "")
+        asked = question_put(model) is not None  # a vote that does not count can be followed by another answer
+        cast = "" if asked else voted.get((item.uid, model.status.digest or ""), "")
+        mine = _past(counted) if counted else cast
         forbidden = await access.not_approvable(item.namespace, covered_actions(model))
         return Waiting(item, model, own=is_own(model, me), why_not=why_not(model, me, mine, forbidden))
 
@@ -144,11 +146,24 @@ def _row(one: Waiting, now: datetime, namespaces: bool, every: bool) -> list[Tex
         shown(_actions(model)),
         risk,
         who,
-        shown(waits_for(progress) if progress else "-"),
+        shown(_waits_for(model)),
         Text(countdown(progress.expires_at, now) if progress else "-"),
         *([one_line(one.why_not or "-")] if every else []),
-        one_line(model.spec.reason),
+        one_line(_reason(model)),
     ]
+
+
+def _waits_for(model: Model) -> str:
+    progress = model.status.approval
+    answer = "an answer, " if question_put(model) is not None else ""
+    return f"{answer}{waits_for(progress)}" if progress else "-"
+
+
+def _reason(model: Model) -> str:
+    """The reason; of a question the question, which is what one has to know."""
+    if isinstance(model, ActionProposal) and question_put(model) is not None:
+        return f"{model.spec.parameters.get('question', '')} ({model.spec.reason})"
+    return model.spec.reason
 
 
 def _actions(model: Model) -> str:

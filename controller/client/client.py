@@ -236,6 +236,24 @@ class ActionClient:
         """
         return (await self.vote(name, kind, Vote.APPROVE, comment=comment, namespace=namespace, digest=digest)).approval
 
+    async def answer(
+        self,
+        name: str,
+        answer: Any,
+        *,
+        comment: str = "",
+        namespace: str | None = None,
+        digest: str | None = None,
+    ) -> ActionApproval:
+        """Answers what a proposal of type `ask` asks, as the current user; the same answer twice is one.
+
+        `answer`: JSON that fits its schema. Raises what `approve` raises, and ValidationError where it does not fit.
+        """
+        cast = await self.vote(
+            name, ActionProposal, Vote.APPROVE, comment=comment, namespace=namespace, digest=digest, answer=answer
+        )
+        return cast.approval
+
     async def reject(
         self,
         name: str,
@@ -260,10 +278,12 @@ class ActionClient:
         comment: str = "",
         namespace: str | None = None,
         digest: str | None = None,
+        answer: Any = None,
     ) -> Cast:
-        """The vote, and whether it had been cast before. Raises what `approve` raises."""
+        """The vote, and whether it had been cast before. Raises what `approve` and `answer` raise."""
         subject = await self.get(name, kind, namespace=namespace)
-        body = vote_manifest(subject, decision, await self.identity(), comment=comment, shown_digest=digest)
+        me = await self.identity()
+        body = vote_manifest(subject, decision, me, comment=comment, shown_digest=digest, answer=answer)
         return await cast_vote(self.api, body, subject)
 
     async def halt(self, scope: Scope = EVERYTHING, *, reason: str = "") -> ActionPolicy:

@@ -14,6 +14,7 @@ from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
 from controller.client.errors import ValidationError
 from controller.client.requests import field_faults
+from controller.core.checks import read_objects
 from controller.core.digest import digest, sha256
 from controller.core.ports import Json
 from controller.core.request import proposal_request, workflow_request
@@ -137,7 +138,8 @@ def policy_needed(subject: Subjects, world: World) -> bool:
     entry = world.catalogue.types.get(subject.spec.action)
     if entry is None:
         return False
-    return world.catalogue.executors.traits(entry, subject.spec.parameters).needs_runner
+    checked = read_objects((*subject.spec.preconditions, *subject.spec.verify))
+    return checked or world.catalogue.executors.traits(entry, subject.spec.parameters).needs_runner
 
 
 def compare(subject: Subjects, computed: Recomputed, world: World, types_changed: Mapping[str, datetime]) -> Comparison:

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from controller.api.common import Undo
-from controller.api.names import AttemptResult
-from controller.api.proposal import ActionProposal, Attempt, ProposalSpec
+from controller.api.proposal import ActionProposal, ProposalSpec
 from controller.client.errors import NothingToUndo
 from controller.client.requests import MAX_NAME, manifest
 from controller.client.standing import phase_of
+from controller.core.attempts import may_have_had_effect
 from controller.core.ports import Json
 
 _TAIL = "-undo"
@@ -44,7 +44,7 @@ def undo_request(proposal: ActionProposal, *, name: str | None = None, reason: s
     done, status = proposal.metadata.name, proposal.status
     if status.outcome is None:
         raise NothingToUndo(f"{done} is not finished ({phase_of(proposal)}); wait for its outcome or cancel it first")
-    if not any(_may_have_changed(attempt) for attempt in status.attempts):
+    if not may_have_had_effect(status.attempts):
         raise NothingToUndo(f"{done} changed nothing (outcome {status.outcome}), so there is nothing to undo")
     if status.undo is None:
         raise NothingToUndo(
@@ -71,7 +71,3 @@ def can_undo(proposal: ActionProposal) -> bool:
 def undo_name(name: str) -> str:
     """`scale-checkout-undo`, cut to the longest name allowed."""
     return name[: MAX_NAME - len(_TAIL)].rstrip("-.") + _TAIL
-
-
-def _may_have_changed(attempt: Attempt) -> bool:
-    return attempt.done_at is not None or attempt.result in (AttemptResult.SUCCEEDED, AttemptResult.UNKNOWN)

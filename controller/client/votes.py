@@ -1,6 +1,7 @@
 """A vote on a proposal or workflow: what it covers, how it is named, whether there is anything to vote on. Pure."""
 
 import hashlib
+from typing import Any
 
 from controller.api.approval import ActionApproval, ApprovalSpec, Subject, SubjectKind, Vote
 from controller.api.base import API_VERSION
@@ -10,6 +11,7 @@ from controller.api.workflow import ActionWorkflow
 from controller.client.errors import DigestChanged, NothingToApprove, ValidationError
 from controller.client.requests import MAX_NAME, manifest
 from controller.client.standing import standing_still
+from controller.core.answers import Question, question_of, same_answer
 from controller.core.covered import covered_actions as of_workflow
 from controller.core.digest import canonical
 from controller.core.ports import Json
@@ -17,6 +19,7 @@ from controller.core.ports import Json
 Subjects = ActionProposal | ActionWorkflow
 
 MAX_COMMENT = 1024
+ASK = "ask"
 _HASH_LENGTH = 12
 _VERBS = {Vote.APPROVE: "approve", Vote.REJECT: "reject"}
 
@@ -51,18 +54,33 @@ def check_votable(subject: Subjects, decision: Vote, shown_digest: str | None = 
     return status.digest
 
 
-def vote_name(subject: Subjects, *, username: str, digest: str, decision: Vote) -> str:
-    """`scale-checkout-1f9a27c4b1d0`: of one user's one decision on one digest of one object, so that twice is once."""
-    what = canonical([username, subject.metadata.uid, digest, decision.value])
+def vote_name(subject: Subjects, *, username: str, digest: str, decision: Vote, answer: Any = None) -> str:
+    """`scale-checkout-1f9a27c4b1d0`: of one user's one decision on one digest of one object, so that twice is once.
+
+    Another answer is another vote: the first one may not have counted.
+    """
+    said = [] if answer is None else [answer]
+    what = canonical([username, subject.metadata.uid, digest, decision.value, *said])
     tail = "-" + hashlib.sha256(what).hexdigest()[:_HASH_LENGTH]
     return subject.metadata.name[: MAX_NAME - len(tail)].rstrip("-.") + tail
 
 
 def vote_manifest(
-    subject: Subjects, decision: Vote, voter: Identity, *, comment: str = "", shown_digest: str | None = None
+    subject: Subjects,
+    decision: Vote,
+    voter: Identity,
+    *,
+    comment: str = "",
+    shown_digest: str | None = None,
+    answer: Any = None,
 ) -> Json:
-    """The ActionApproval to create. Raises what `check_votable` raises, and ValidationError for the comment."""
+    """The ActionApproval to create. Raises what `check_votable` raises, ValidationError for comment and answer."""
     digest = check_votable(subject, decision, shown_digest)
+    question = question_put(subject) if decision is Vote.APPROVE else None
+    if question is not None and (fault := question.fault(answer)):
+        raise ValidationError([fault])
+    if question is None and answer is not None:
+        raise ValidationError([f"spec.answer: {subject.INFO.kind} {subject.metadata.name} asks nothing"])
     if len(comment) > MAX_COMMENT:
         raise ValidationError([f"spec.comment: must be at most {MAX_COMMENT} characters long (got {len(comment)})"])
     about = subject.metadata
@@ -72,13 +90,21 @@ def vote_manifest(
         actions=covered_actions(subject),
         decision=decision,
         approver=voter,
+        answer=answer,
         **({"comment": comment} if comment else {}),
     )
-    name = vote_name(subject, username=voter.username, digest=digest, decision=decision)
+    name = vote_name(subject, username=voter.username, digest=digest, decision=decision, answer=answer)
     body = manifest(ActionApproval.INFO, name, about.namespace or "", spec)
     owner = {"apiVersion": API_VERSION, "kind": subject.INFO.kind, "name": about.name, "uid": about.uid}
     body["metadata"]["ownerReferences"] = [owner]
     return body
+
+
+def question_put(subject: Subjects) -> Question | None:
+    """The question that a proposal of type `ask` puts; None for all else."""
+    if isinstance(subject, ActionProposal) and subject.spec.action == ASK:
+        return question_of(subject.spec.parameters)
+    return None
 
 
 def is_the_vote(stored: ActionApproval, body: Json) -> bool:
@@ -88,6 +114,7 @@ def is_the_vote(stored: ActionApproval, body: Json) -> bool:
     return (
         (stored.spec.subject, stored.spec.digest, stored.spec.decision)
         == (wanted.subject, wanted.digest, wanted.decision)
+        and same_answer(stored.spec.answer, wanted.answer)
         and set(stored.spec.actions) == set(wanted.actions)
         and approver is not None
         and voter is not None

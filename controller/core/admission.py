@@ -20,7 +20,7 @@ SHIPPED: dict[str, dict[str, str]] = {
         "action-operator-attempts": "sha256:97a6b2df4ce30cba7359894c40c01ab9bcbb38512780b3467bebdac92e530068",
         "action-operator-changers": "sha256:7820a87b79a0f26298a375e92944bcfa71717d19d63378ed45eb33accc47c680",
         "action-operator-halts": "sha256:7f005692daeda9498c49cc7f00f82ce8033ddfe97fddea64038bcec6279754cb",
-        "action-operator-kill-switch": "sha256:fe3e7dfe340d61e5bd411650f5c04652ddcd0f37ad197c8bca4369ad6df8310d",
+        "action-operator-kill-switch": "sha256:34175b24f03a4bc10a49f0156a794e68fc1e0666f4e04ae6f75e1eb7a08c1de0",
         "action-operator-propose": "sha256:b3bf14ff25656771017f4a15a9e692b541667fe80bec1ced7b9ab9d9af31ca38",
         "action-operator-requester": "sha256:09e0659944c9853c22666cdc30631233e28c0f17d1c1bb4ec22e53c21d9d6759",
         "action-operator-status": "sha256:bf098bdff5ce0e93757435695e843e3e8feacc2ee6563d1a275727cb2088344b",

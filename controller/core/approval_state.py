@@ -20,6 +20,7 @@ from controller.core.verdicts import Finish, Hold
 S = TypeVar("S", bound=LifecycleStatus)
 
 MAX_VOTES = 64
+MAX_TOLD = 3
 VOID = (Reason.DRIFTED, Reason.DIGEST_CHANGED)
 
 
@@ -34,6 +35,8 @@ class ApprovalState:
     until: datetime
     requester_known: bool
     """Whether anything proves who asked."""
+    asks: bool = False
+    """Whether votes have to answer a question."""
 
     @property
     def required(self) -> bool:
@@ -65,7 +68,9 @@ def approval_state(
     ends = expiry(rule, tally, request.not_before)
     if ends is not None:
         until = ends if not unmet(rule, tally) else min(until, ends)
-    return ApprovalState(rule, tally, enforcement, requested_at, until, request.requester is not None)
+    return ApprovalState(
+        rule, tally, enforcement, requested_at, until, request.requester is not None, request.question is not None
+    )
 
 
 def workflow_approval(
@@ -122,7 +127,7 @@ def with_approval(status: S, state: ApprovalState, *, generation: int, now: date
         approved = ("False", reason, message)
     elif state.required:
         names = ", ".join(vote.username for vote in state.tally.approvals)
-        approved = ("True", Reason.APPROVED, f"approved by {names}")
+        approved = ("True", Reason.APPROVED, f"{'answered' if state.asks else 'approved'} by {names}")
         if before is None or before.status != "True":
             last = max(state.tally.approvals, key=lambda vote: vote.at)
             status = note(status, Transition.APPROVED, approved[2], actor=last.username, at=now)
@@ -182,8 +187,15 @@ def _missing(state: ApprovalState) -> str:
     parts = []
     for quorum in state.missing:
         lacking = quorum.required - have(quorum, state.tally)
-        what = f"{lacking} of {quorum.required} approvals" if quorum.required > 1 else "an approval"
+        noun = "answer" if state.asks else "approval"
+        what = f"{lacking} of {quorum.required} {noun}s" if quorum.required > 1 else f"an {noun}"
         groups = f" of group {' or '.join(quorum.groups)}" if quorum.groups else ""
-        source = f"policy {quorum.policy}" if quorum.policy else "OPERATOR_APPROVAL_MODE"
-        parts.append(f"{what}{groups} ({source})")
-    return "waits for " + ", ".join(parts)
+        own = "the question itself" if state.asks else "OPERATOR_APPROVAL_MODE"
+        parts.append(f"{what}{groups} ({f'policy {quorum.policy}' if quorum.policy else own})")
+    return "waits for " + ", ".join(parts) + _void_answers(state)
+
+
+def _void_answers(state: ApprovalState) -> str:
+    """Which votes on a question do not count, and why: who casts one cannot know before."""
+    told = [f"{name} does not count: {why}" for name, why in state.tally.ignored.items()] if state.asks else []
+    return "".join(f"; {line}" for line in told[-MAX_TOLD:])

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from controller.api.common import Vote
-from controller.core.actors import canceller, who_asked
+from controller.core.actors import canceller
 from controller.core.approval_state import ApprovalState, approval_state, workflow_approval
 from controller.core.approvals import ApprovalRule, Request
 from controller.core.view import ProposalView
@@ -19,8 +19,9 @@ def approval_of(view: ProposalView, now: datetime) -> ApprovalState:
         uid=metadata.uid,
         digest=status.digest,
         actions=frozenset({spec.action}),
-        requester=who_asked(spec.requested_by, metadata, view.world.enforcement),
+        requester=view.asker,
         not_before=spec.not_before,
+        question=view.question,
     )
     revoked = view.access.revoked if view.access else ()
     return approval_state(request, view.votes, view.asked, status.approval, view.world.enforcement, now, revoked)

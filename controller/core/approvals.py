@@ -9,6 +9,7 @@ changes or goes later can only add to it.
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from controller.api import policy as api
 from controller.api.approval import ActionApproval
@@ -16,6 +17,7 @@ from controller.api.approval import Vote as Choice
 from controller.api.common import MAX_QUORUMS, ApprovalProgress, Identity, Quorum, Vote
 from controller.api.policy import DriftRule
 from controller.core.actors import proven
+from controller.core.answers import Question, same_answer
 from controller.core.enforcement import Enforcement
 from controller.core.policy import Stated
 
@@ -50,6 +52,8 @@ class Request:
     requester: Identity | None
     """None: nothing proves who asked, so it may be anybody."""
     not_before: datetime | None
+    question: Question | None = None
+    """What every approval has to answer."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,7 @@ def count(
             decision=approval.spec.decision.value,
             comment=approval.spec.comment,
             at=_cast_at(approval),
+            answer=approval.spec.answer if request.question and approval.spec.decision is Choice.APPROVE else None,
         )
         if approval.spec.decision is Choice.REJECT:
             rejection = rejection or vote
@@ -213,7 +218,7 @@ def _uncounted(
     approval: ActionApproval,
     who: Identity,
     rule: ApprovalRule,
-    earlier: Collection[str],
+    earlier: Mapping[str, Vote],
     now: datetime,
 ) -> str | None:
     """Why a true vote for it does not count."""
@@ -229,6 +234,18 @@ def _uncounted(
         return f"{who.username} has approved already"
     if now >= _valid_until(_cast_at(approval), rule, request.not_before):
         return f"it is older than {rule.valid_seconds} s"
+    return _unanswered(request.question, approval.spec.answer, earlier.values())
+
+
+def _unanswered(question: Question | None, answer: Any, earlier: Iterable[Vote]) -> str | None:
+    """Why it answers nothing that was asked."""
+    if question is None:
+        return None if answer is None else "it answers, but nothing is asked"
+    if fault := question.fault(answer):
+        return fault
+    first = next(iter(earlier), None)
+    if first is not None and not same_answer(first.answer, answer):
+        return f"it answers otherwise than {first.username} has"
     return None
 
 

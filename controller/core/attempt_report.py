@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+from controller.api.names import Reason
 from controller.core.ports import Done
 
 
@@ -38,15 +39,21 @@ class Stop(Enum):
 
 @dataclass(frozen=True)
 class Report:
-    """`verified` only with Effect.DONE; `transient` and `retry_after_seconds`: whether and when repeating may help."""
+    """`verified` only with Effect.DONE, `met` only with NOT_DONE; `transient` and `retry_after_seconds`: whether and
+    when repeating may help.
+    """
 
     attempt_id: str
     effect: Effect
     at: datetime
     verified: bool = False
+    met: bool = False
+    """All preconditions are true: the effect may be made."""
     message: str = ""
     transient: bool = True
     retry_after_seconds: float | None = None
+    reason: Reason | None = None
+    """Why, where the effect alone does not tell."""
     stop: Stop | None = None
     done: Done | None = None
     done_at: datetime | None = None

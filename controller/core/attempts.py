@@ -74,6 +74,12 @@ def any_unclear(attempts: Sequence[Attempt]) -> bool:
     return any(unclear(attempt) for attempt in attempts if attempt.operation == attempts[-1].operation)
 
 
+def may_have_had_effect(attempts: Sequence[Attempt]) -> bool:
+    """Whether any of them changed something, or tried to and nobody knows how far it came."""
+    tried = (AttemptResult.SUCCEEDED, AttemptResult.FAILED, AttemptResult.UNKNOWN)
+    return any(attempt.done_at is not None or attempt.result in tried for attempt in attempts)
+
+
 def effect_made(attempts: Sequence[Attempt]) -> bool:
     """Whether the effect of the operation under way is known to be made."""
     return bool(attempts) and attempts[-1].done_at is not None

@@ -5,6 +5,7 @@
 | done, verified | Succeeded                                   | Succeeded                            |
 | done, not verified | later attempts only verify              | later attempts only verify           |
 | done, cannot be verified | Failed                            | Failed                               |
+| done, cannot be told | later attempts only verify; exhausted: Unknown | the same                    |
 | not done, transient | retry, same operation                  | retry, same operation                |
 | not done, permanent | Failed                                 | Failed                               |
 | failed        | retry, new operation                         | Failed                               |
@@ -83,6 +84,9 @@ def _judge_done(report: Report) -> Ending:
     if not report.transient:
         message = f"done, but it cannot be verified: {report.message}"
         return Ending(AttemptResult.FAILED, Reason.NOT_VERIFIED, message, Outcome.FAILED)
+    if report.reason is Reason.CANNOT_TELL:
+        message = f"done, but whether it did what it is for cannot be told: {report.message}"
+        return Ending(AttemptResult.FAILED, Reason.CANNOT_TELL, message)
     return Ending(AttemptResult.FAILED, Reason.NOT_VERIFIED, f"done, but not verified in time: {report.message}")
 
 
@@ -92,10 +96,13 @@ def _judge_not_done(report: Report) -> Ending:
     if report.stop is Stop.REJECTED:
         return Ending(AttemptResult.NOT_DONE, Reason.REJECTED, "rejected before it took effect", Outcome.REJECTED)
     if report.stop is Stop.HALTED:
-        return Ending(AttemptResult.INTERRUPTED, Reason.HALTED, "halted before it took effect", counts=False)
+        message = report.message if report.met else "halted before it took effect"
+        return Ending(AttemptResult.INTERRUPTED, Reason.HALTED, message, counts=False)
+    if report.stop is Stop.CRASHED:
+        return Ending(AttemptResult.INTERRUPTED, Reason.OPERATOR_RESTARTED, report.message, counts=False)
     if report.transient:
         return Ending(AttemptResult.NOT_DONE, Reason.TRANSIENT_FAILURE, report.message)
-    return Ending(AttemptResult.NOT_DONE, Reason.PERMANENT_FAILURE, report.message, Outcome.FAILED)
+    return Ending(AttemptResult.NOT_DONE, report.reason or Reason.PERMANENT_FAILURE, report.message, Outcome.FAILED)
 
 
 def _judge_unclear(attempt: Attempt, report: Report) -> Ending:
@@ -134,8 +141,9 @@ def _retry_or_exhaust(
         message = f"attempt {count} of {most} failed and no more are left: {ending.message}"
         status = note(status, Transition.RETRY_EXHAUSTED, message, actor=view.world.settings.actor, at=now)
         unclear = any_unclear(status.attempts)
-        outcome = Outcome.UNKNOWN if unclear else Outcome.FAILED
-        reason = Reason.OUTCOME_UNKNOWN if unclear else Reason.ATTEMPTS_EXHAUSTED
+        unknown = unclear or ending.reason is Reason.CANNOT_TELL
+        outcome = Outcome.UNKNOWN if unknown else Outcome.FAILED
+        reason = Reason.OUTCOME_UNKNOWN if unknown else Reason.ATTEMPTS_EXHAUSTED
         if unclear:
             message += f"; {UNCLEAR}"
         return ended(status, outcome, reason, message, moment(view, now))

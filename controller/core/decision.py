@@ -29,6 +29,8 @@ class Gather(Enum):
 class Work(Enum):
     """What to do for a claimed attempt."""
 
+    CHECK = "check"
+    """Its preconditions are waited for. Nothing is sent that could change anything."""
     RUN = "run"
     VERIFY = "verify"
     """The effect is known to be made: only its purpose is waited for."""

@@ -71,6 +71,9 @@ def _ended(view: ProposalView, otherwise: Finish) -> Finish:
             f"{otherwise.message}, while it is not known whether an earlier attempt took effect; look at the target"
         )
         return Finish(Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN, message, Transition.OUTCOME_UNKNOWN)
+    if otherwise.outcome is Outcome.FAILED and attempts and attempts[-1].reason is Reason.CANNOT_TELL:
+        message = f"{otherwise.message}; {attempts[-1].message}"
+        return Finish(Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN, message, Transition.OUTCOME_UNKNOWN)
     if otherwise.outcome in (Outcome.CANCELLED, Outcome.REJECTED) and effect_made(attempts):
         message = f"{otherwise.message} after its effect was made; status.undo, if there is one, puts it back"
         return Finish(Outcome.CANCELLED, Reason.EFFECT_MADE, message, Transition.CANCELLED, otherwise.actor)

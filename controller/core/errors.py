@@ -21,6 +21,10 @@ class RightMissing(PermanentFailure):
     """The runner may not do it; the message says which verb on which resource is missing."""
 
 
+class PreconditionFailed(PermanentFailure):
+    """A precondition was false when its time was up, so nothing was done."""
+
+
 class Repeatable(ActionError):
     """Repeating it may help. `retry_after_seconds` is the target's own lower bound for the wait, if it gave one."""
 

@@ -49,6 +49,9 @@ GATES: tuple[Gate, ...] = (
     unchecked,
 )
 
+STILL: tuple[Gate, ...] = (leave_lost, changed_since_approved, policy_unsupported, outside_window, frozen)
+"""What is asked once more after preconditions were waited for, beside cancelled, rejected, suspended and halted."""
+
 
 def first_refusal(view: ProposalView, now: datetime) -> Verdict | None:
     """The verdict of the first gate that has one; None = it may start."""

@@ -1,7 +1,7 @@
 """The seams of the core: what an action type offers, and what it may use. Implemented by `actions` and `kube`."""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -96,6 +96,8 @@ class Journal:
     def __init__(self) -> None:
         self.sent = False
         self.done: Done | None = None
+        self.said = ""
+        self._heard: Callable[[], None] = _nobody
 
     def sending(self) -> None:
         """A request that may take effect is about to leave."""
@@ -103,6 +105,20 @@ class Journal:
 
     def known_done(self, done: Done) -> None:
         self.done = done
+
+    def progress(self, text: str) -> None:
+        """How far it is, in one sentence for people. Status says it once it takes longer than some ten seconds."""
+        if text != self.said:
+            self.said = text
+            self._heard()
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """`heard` is called whenever the progress says something new."""
+        self._heard = heard
+
+
+def _nobody() -> None:
+    """Nobody listens, as with a preview."""
 
 
 class PatchForm(StrEnum):
@@ -195,9 +211,13 @@ class Cluster(Protocol):
         *,
         uid: str,
         propagation: Propagation = Propagation.BACKGROUND,
+        grace_period_seconds: int | None = None,
         dry_run: bool = False,
     ) -> None:
-        """Deletes the object, if it still has that uid. Raises Conflict, NotFound."""
+        """Deletes the object, if it still has that uid; by default with its own grace period.
+
+        Raises Conflict, NotFound.
+        """
         ...
 
 
@@ -236,6 +256,14 @@ class Egress:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What a person answered, and who it was."""
+
+    value: Any
+    by: str
+
+
+@dataclass(frozen=True)
 class Request(Generic[P]):
     """All that an executor may know and use for one proposal."""
 
@@ -248,6 +276,10 @@ class Request(Generic[P]):
     http: Http
     redactor: Redactor = field(default_factory=Redactor)
     """Knows the values of Secrets that were read for it; the runtime hides them in all that the executor says."""
+    journal: Journal = field(default_factory=Journal)
+    """Of the attempt; an executor tells its progress there."""
+    answer: Answer | None = None
+    """Of actions that ask for one: what the votes that counted say. None before that, as in a preview."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """The decision about one proposal: finished, running, concluded, or before its next claim."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from controller.api.names import Mode, Phase, Reason, Transition
@@ -8,15 +9,16 @@ from controller.core.actors import requester
 from controller.core.approval_state import void, with_approval
 from controller.core.approval_view import approval_of, rejection_of
 from controller.core.attempt_report import Effect, Report, Stop
-from controller.core.attempts import claim, replace_last
+from controller.core.attempts import claim, effect_made, replace_last
 from controller.core.conclude import conclude, moment
 from controller.core.decision import Act, Decision, Work
 from controller.core.digest import digest, sha256
 from controller.core.ending_gates import cancelled, idempotent
-from controller.core.gates import first_refusal
+from controller.core.gates import STILL, first_refusal
 from controller.core.leave_gates import halted, suspended
 from controller.core.lifecycle import blocked, effective_mode, in_order, proposed, refused, waiting
 from controller.core.ports import PreviewResult
+from controller.core.progress import tell_progress
 from controller.core.request import acts_as, proposal_request
 from controller.core.shown import all_changes, preview_status, unless_the_same
 from controller.core.status import Standing, note, settle
@@ -33,15 +35,18 @@ def decide(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
         return Decision()
     attempt = view.open_attempt
     if attempt is not None and view.report is not None and view.report.attempt_id == attempt.id:
+        if view.report.met:
+            return _after_preconditions(view, attempt, view.report, now, chance)
         return Decision(conclude(view, view.report, now, chance), wake_at=now)
     if view.proposal.metadata.deletion_timestamp is not None:
         return Decision(stop=Stop.CANCELLED if view.running else None)  # on its way out: nothing starts any more
     if attempt is None:
         return _before_claim(view, now, chance)
     if view.running:
-        return Decision(stop=stop_running(view, now))
+        stop = stop_running(view, now)
+        return Decision(stop=stop) if stop else tell_progress(view, attempt, now)
     if view.unstarted:
-        return Decision(act=Act(_first_work(attempt), attempt))
+        return Decision(act=Act(_first_work(view, attempt), attempt))
     return _recover(view, attempt, now, chance)
 
 
@@ -77,6 +82,10 @@ def _recover(view: ProposalView, attempt: Attempt, now: datetime, chance: Chance
         standing = Standing(Phase.RUNNING, Reason.PROGRESSING, message)
         status = settle(status, standing, generation=view.proposal.metadata.generation, now=now)
         return Decision(status, wake_at=now)
+    if _first_work(view, attempt) is Work.CHECK:
+        message = "the operator was restarted while preconditions were waited for; nothing was done"
+        report = Report(attempt.id, Effect.NOT_DONE, now, message=message, stop=Stop.CRASHED)
+        return Decision(conclude(view, report, now, chance), wake_at=now)
     if view.type is None or view.type.digest != attempt.type_digest:
         message = "the operator was restarted during the attempt and the action type has changed since"
         effect = Effect.DONE if attempt.done_at else Effect.UNCLEAR
@@ -115,7 +124,7 @@ def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
         owner=view.world.settings.owner,
         type_digest=entry.digest,
         idempotent=idempotent(view),
-        timeout_seconds=view.timeout_seconds,
+        timeout_seconds=view.timeout_seconds + (0 if effect_made(status.attempts) else view.waiting_seconds),
         end=view.end,
         now=now,
         chance=chance,
@@ -140,11 +149,33 @@ def _claim(view: ProposalView, now: datetime, chance: Chance) -> Decision[Propos
         generation=view.proposal.metadata.generation,
         now=now,
     )
-    return Decision(status, act=Act(_first_work(attempt), attempt))
+    return Decision(status, act=Act(_first_work(view, attempt), attempt))
 
 
-def _first_work(attempt: Attempt) -> Work:
-    return Work.RUN if attempt.done_at is None else Work.VERIFY
+def _first_work(view: ProposalView, attempt: Attempt) -> Work:
+    if attempt.done_at is not None:
+        return Work.VERIFY
+    return Work.CHECK if view.proposal.spec.preconditions and attempt.preconditions_met_at is None else Work.RUN
+
+
+def _after_preconditions(
+    view: ProposalView, attempt: Attempt, report: Report, now: datetime, chance: Chance
+) -> Decision[ProposalStatus]:
+    """All preconditions are true. Much may have changed while they were waited for, so what holds for a claim is asked
+    again; then the effect has the attempt's whole time. Written before anything is sent: without it, nothing was.
+    """
+    stop = recheck(view, attempt, now)
+    kept = None if stop else next((verdict for gate in STILL if (verdict := gate(view, now))), None)
+    if stop or kept:
+        message = kept.message if isinstance(kept, Block) else "kept from starting after its preconditions were met"
+        ended = replace(report, stop=stop or Stop.HALTED, message=message)
+        return Decision(conclude(view, ended, now, chance), wake_at=now)
+    deadline = min(now + timedelta(seconds=view.timeout_seconds), view.end)
+    attempts = replace_last(view.proposal.status.attempts, preconditions_met_at=now, deadline=deadline)
+    status = view.proposal.status.model_copy(update={"attempts": attempts})
+    standing = Standing(Phase.RUNNING, Reason.PROGRESSING, f"attempt {attempt.number}: its preconditions are met")
+    status = settle(status, standing, generation=view.proposal.metadata.generation, now=now)
+    return Decision(status, act=Act(Work.RUN, attempts[-1]))
 
 
 def _wait(view: ProposalView, standing: Standing, now: datetime) -> ProposalStatus:

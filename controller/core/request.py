@@ -1,5 +1,6 @@
 """What was asked for, as the one document that the request digest is over. Form: docs/spec/digest.md."""
 
+from controller.core.checks import read_objects
 from controller.core.digest import request_document
 from controller.core.ports import Json
 from controller.core.view import ProposalView, WorkflowView
@@ -39,6 +40,7 @@ def workflow_request(view: WorkflowView) -> Json:
 
 
 def acts_as(view: ProposalView, entry: TypeEntry) -> str | None:
-    """The runner, for actions that touch the API server."""
-    traits = view.world.catalogue.executors.traits(entry, view.proposal.spec.parameters)
-    return view.runner if traits.needs_runner else None
+    """The runner, for actions that touch the API server, and for checks that do."""
+    spec = view.proposal.spec
+    traits = view.world.catalogue.executors.traits(entry, spec.parameters)
+    return view.runner if traits.needs_runner or read_objects((*spec.preconditions, *spec.verify)) else None

@@ -7,10 +7,11 @@ target still is as the step left it. What cannot be taken back is told and left;
 from datetime import datetime
 
 from controller.api.common import Undo
-from controller.api.names import AttemptResult, StepOutcome
+from controller.api.names import StepOutcome
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import OnFailure, Step, StepRollback, StepStatus
 from controller.core.advance import Look
+from controller.core.attempts import may_have_had_effect
 from controller.core.steps import by_name, is_ours, mirrored_undo, new_undo, passed, succeeded
 from controller.core.view import WorkflowView
 from controller.core.workflow_gates import step_block
@@ -77,18 +78,11 @@ def _undo(step: Step, status: StepStatus, proposal: ActionProposal | None) -> Un
     """What takes the step back, or why nothing does."""
     if proposal is None:
         return "its proposal is gone, and with it what it changed"
-    if not succeeded(status) and not _may_have_had_effect(proposal):
+    if not succeeded(status) and not may_have_had_effect(proposal.status.attempts):
         return "it had no effect"
     if step.undo is not None:
         return Undo(action=step.undo.action, parameters=step.undo.parameters)
     return proposal.status.undo or f"nothing takes {step.action} back"
-
-
-def _may_have_had_effect(proposal: ActionProposal) -> bool:
-    return any(
-        attempt.done_at is not None or attempt.result in (AttemptResult.UNKNOWN, AttemptResult.FAILED)
-        for attempt in proposal.status.attempts
-    )
 
 
 def _left(why: str) -> StepRollback:

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 
 from controller.api.base import unknown_fields
-from controller.api.common import Check
 from controller.api.names import Reason
-from controller.api.proposal import LifecycleSpec, ProposalSpec
+from controller.api.proposal import LifecycleSpec
 from controller.core import kinds
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import Json
@@ -20,21 +19,6 @@ def field_faults(spec: LifecycleSpec) -> Iterator[Fault]:
     """Fields that the schema or the operator does not know: they fail closed, with their path."""
     for path in unknown_fields(spec, "spec"):
         yield Fault(Reason.UNKNOWN_FIELD, f"{path}: is not a field of this kind; remove it")
-
-
-def proposal_field_faults(spec: ProposalSpec) -> Iterator[Fault]:
-    yield from field_faults(spec)
-    yield from check_faults("spec", spec.preconditions, spec.verify)
-
-
-def check_faults(path: str, preconditions: tuple[Check, ...], verify: tuple[Check, ...]) -> Iterator[Fault]:
-    for name, value in (("preconditions", preconditions), ("verify", verify)):
-        if value:
-            yield not_supported(f"{path}.{name}")
-
-
-def not_supported(path: str) -> Fault:
-    return Fault(Reason.NOT_SUPPORTED, f"{path}: is not carried out by this version of the operator; remove it")
 
 
 def action_faults(

@@ -7,12 +7,13 @@ from functools import cached_property
 from uuid import UUID
 
 from controller.api.approval import ActionApproval
-from controller.api.common import RetryConfig
+from controller.api.common import Identity, RetryConfig
 from controller.api.names import Reason
 from controller.api.proposal import ActionProposal, Attempt
 from controller.api.workflow import ActionWorkflow, OnFailure
 from controller.core import deadlines
-from controller.core.actors import who_asked
+from controller.core.actors import proven, who_asked
+from controller.core.answers import Question
 from controller.core.approvals import ApprovalRule, asked_by, together
 from controller.core.attempt_report import Report
 from controller.core.definition import Definition, definition_of
@@ -86,6 +87,8 @@ class ProposalView:
     """Whether this process claimed the open attempt but never started it: the claim's answer was lost."""
     report: Report | None = None
     """What the open attempt has come to."""
+    progress: str = ""
+    """What the open attempt, while it runs here, said last of how far it is."""
     usage: Usage = field(default_factory=Unused)
     """What goes on, for limits."""
 
@@ -120,11 +123,29 @@ class ProposalView:
 
     @cached_property
     def asked(self) -> ApprovalRule:
-        """What policies ask for now. The approval of a workflow covers its steps."""
-        if self.parent is not None:
+        """What is asked for now. The approval of a workflow covers its steps, but answers none of their questions."""
+        always = self.question is not None
+        if self.parent is not None and not always:
             return ApprovalRule()
-        requester = who_asked(self.proposal.spec.requested_by, self.proposal.metadata, self.world.enforcement)
-        return asked_by(self.policy.approvals, requester, always=self.world.settings.approval_mode)
+        return asked_by(self.policy.approvals, self.asker, always=always or self.world.settings.approval_mode)
+
+    @property
+    def asker(self) -> Identity | None:
+        """Who asks, for telling their own vote from others'; None where nothing proves it, of its workflow either."""
+        created = [self.proposal.metadata, *([self.parent.metadata] if self.parent else [])]
+        known = all(proven(metadata, self.world.enforcement) for metadata in created)
+        return self.proposal.spec.requested_by if known else None
+
+    @cached_property
+    def question(self) -> Question | None:
+        """What a person must answer before it may start; no approval of its workflow answers that."""
+        executors = self.world.catalogue.executors
+        if self.type is None or executors.fault(self.type):
+            return None
+        try:
+            return executors.question(self.type, self.proposal.spec.parameters)
+        except ValueError:
+            return None  # invalid, so it never starts
 
     @property
     def type(self) -> TypeEntry | None:
@@ -176,6 +197,11 @@ class ProposalView:
     @property
     def timeout_seconds(self) -> int:
         return timeout_seconds(self.proposal.spec.timeout_seconds, self.type, self.world.settings)
+
+    @property
+    def waiting_seconds(self) -> int:
+        """How long its preconditions may be waited for, on top of the time of one attempt."""
+        return max((check.timeout_seconds or 0 for check in self.proposal.spec.preconditions), default=0)
 
     @property
     def retry(self) -> RetryConfig:

@@ -4,10 +4,12 @@ from collections.abc import Iterator
 
 from controller.api.names import Reason
 from controller.api.workflow import Step
+from controller.core.check_faults import check_faults
+from controller.core.checks import read_objects
 from controller.core.earlier import earlier_faults
 from controller.core.expression_faults import expression_faults
 from controller.core.graph import graph_faults, step_path
-from controller.core.validation import action_faults, check_faults, field_faults, kind_faults
+from controller.core.validation import action_faults, field_faults, kind_faults
 from controller.core.view import Fault, WorkflowView
 from controller.core.world import retry_config
 
@@ -29,7 +31,7 @@ def workflow_faults(view: WorkflowView) -> Iterator[Fault]:
 def step_faults(view: WorkflowView, step: Step) -> Iterator[Fault]:
     """Everything wrong with one step."""
     path = step_path(step.name)
-    yield from check_faults(path, step.preconditions, step.verify)
+    yield from check_faults(path, step.preconditions, step.verify, view.workflow.metadata.namespace or "")
     yield from expression_faults(view, step, path)
     yield from _action_faults(view, step, path)
     if step.undo is not None:
@@ -51,9 +53,10 @@ def _action_faults(view: WorkflowView, step: Step, path: str) -> Iterator[Fault]
         yield Fault(Reason.INVALID_SPEC, f"{path}.retry: {error}")
     traits = catalogue.executors.traits(entry, None if computed else step.parameters)
     yield from kind_faults(traits, view.policy_of(step.action), path)
-    if traits.needs_runner and view.runner_of(step.action) is None:
+    needs_runner = traits.needs_runner or read_objects((*step.preconditions, *step.verify))
+    if needs_runner and view.runner_of(step.action) is None:
         message = view.policy_of(step.action).conflict or (
-            "touches the API server and needs a ServiceAccount to act as; name one in spec.serviceAccountName "
-            "or in an ActionPolicy"
+            "it, or a check of it, touches the API server and needs a ServiceAccount to act as; name one in "
+            "spec.serviceAccountName or in an ActionPolicy"
         )
         yield Fault(Reason.RUNNER_MISSING, f"{path}: {message}", missing=True)

@@ -11,6 +11,7 @@ from controller.api.base import unknown_fields
 from controller.api.common import RetryConfig
 from controller.api.policy import ActionPolicy
 from controller.core.actors import NOT_LOOKED, proven_at
+from controller.core.answers import Question
 from controller.core.enforcement import Enforcement
 from controller.core.matching import UNPROVEN, PolicySubject, Requester
 from controller.core.parameters import ParameterSchema
@@ -70,6 +71,13 @@ class Executors(Protocol):
 
     def inverses(self, entry: TypeEntry) -> frozenset[str]:
         """Names of the types that its own undo may use."""
+        ...
+
+    def question(self, entry: TypeEntry, parameters: Json) -> Question | None:
+        """What must be answered before it may start, None for most. Only for types without a fault.
+
+        Raises ValueError for parameters it cannot read.
+        """
         ...
 
 

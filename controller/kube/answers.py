@@ -31,6 +31,7 @@ from controller.core.retry_after import retry_after_seconds
 from controller.kube.session import RawAnswer
 
 _LONGEST_MESSAGE = 1000
+_DISRUPTION_BUDGET = "DisruptionBudget"
 _TRANSIENT = {HTTPStatus.LOCKED, HTTPStatus.TOO_EARLY}
 _CLIENT_ERRORS = range(400, 500)
 # RBAC's own words from the beginning: the text of an admission policy comes later in a message and may hold anything.
@@ -84,7 +85,7 @@ def judge(asked: Asked, status: int, headers: Mapping[str, str], body: bytes, no
     if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     told = _told(body)
-    message = f"{asked}: {_message(told, body) or f'HTTP {status}'}"
+    message = f"{asked}: {_message(told, body) or f'HTTP {status}'}{_budgets(told)}"
     after = retry_after_seconds(headers.get("Retry-After"), now)
     match status:
         case HTTPStatus.NOT_FOUND:
@@ -163,6 +164,18 @@ def _told(body: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return told if isinstance(told, dict) else {}
+
+
+def _budgets(told: Json) -> str:
+    """What disruption budgets say that forbid an eviction; the message itself does not name them."""
+    details = told.get("details")
+    causes = details.get("causes") if isinstance(details, dict) else None
+    said = [
+        " ".join(str(cause.get("message", "")).split())
+        for cause in (causes if isinstance(causes, list) else ())
+        if isinstance(cause, dict) and cause.get("reason") == _DISRUPTION_BUDGET
+    ]
+    return f" {'. '.join(said)}"[:_LONGEST_MESSAGE] if said else ""
 
 
 def _message(told: Json, body: bytes) -> str:

@@ -176,6 +176,7 @@ class Api:
         uid: str = "",
         resource_version: str = "",
         propagation: Propagation = Propagation.BACKGROUND,
+        grace_period_seconds: int | None = None,
         dry_run: bool = False,
     ) -> None:
         """Delete the object, if it still has that uid and resource version. Raises Conflict, NotFound."""
@@ -187,11 +188,13 @@ class Api:
             "propagationPolicy": propagation,
             "preconditions": {name: value for name, value in preconditions.items() if value},
         }
-        path = paths.item(resource, namespace, name)
+        if grace_period_seconds is not None:
+            body["gracePeriodSeconds"] = grace_period_seconds
         if dry_run:
-            body["dryRun"] = ["All"]  # with a body, the server reads no other
-            path += paths.query(dryRun="All")  # for its audit log and whoever stands between
-        await self._ask(asked, "DELETE", path, _SEND, body)
+            body["dryRun"] = ["All"]
+        # With a body the API server ignores the query; there it says in audit logs what this is.
+        told = paths.query(dryRun="All") if dry_run else ""
+        await self._ask(asked, "DELETE", paths.item(resource, namespace, name) + told, _SEND, body)
 
     async def _list(
         self, resource: Resource, namespace: str | None, labels: str, fields: str, metadata_only: bool

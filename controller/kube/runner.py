@@ -96,12 +96,21 @@ class RunnerCluster:
         *,
         uid: str,
         propagation: Propagation = Propagation.BACKGROUND,
+        grace_period_seconds: int | None = None,
         dry_run: bool = False,
     ) -> None:
         """Deletes the object, if it still has that uid."""
         where = self._where(resource)
         asked = Asked("delete", resource, where, name)
-        deleted = self._api.delete(resource, name, namespace=where, uid=uid, propagation=propagation, dry_run=dry_run)
+        deleted = self._api.delete(
+            resource,
+            name,
+            namespace=where,
+            uid=uid,
+            propagation=propagation,
+            grace_period_seconds=grace_period_seconds,
+            dry_run=dry_run,
+        )
         await self._as_runner(asked, deleted)
 
     def _where(self, resource: Resource) -> str | None:

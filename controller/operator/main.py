@@ -4,12 +4,17 @@ import asyncio
 from typing import Annotated
 
 import typer
+import yaml
 
+from controller.actions.catalogue import catalogue as manifests
+from controller.actions.plugins import installed, load
+from controller.actions.registry import built_ins
 from controller.core.errors import ActionError
 from controller.kube.login import Login
 from controller.kube.official import credentials_only
 from controller.operator.logs import configure_logs
 from controller.operator.settings import options
+from controller.runtime.clock import utc_now
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -83,6 +88,17 @@ def run(
     except (ActionError, ValueError, OSError) as error:
         typer.echo(f"action-operator: {error}", err=True)
         raise typer.Exit(1) from None
+
+
+@app.command()
+def catalogue() -> None:
+    """Print the ActionTypes of the plug-ins that are installed beside the operator, for `kubectl apply -f -`."""
+    plugins = load(installed(), {action.name for action in built_ins(utc_now)})
+    for line in plugins.broken:
+        typer.echo(f"action-operator: {line}", err=True)
+    typer.echo(yaml.safe_dump_all(manifests(plugins.actions), sort_keys=False, allow_unicode=True), nl=False)
+    if plugins.broken:
+        raise typer.Exit(1)
 
 
 def _address(text: str) -> tuple[str, int]:

@@ -1,5 +1,6 @@
 """Puts the parts of the runtime together. The only place that knows all of them."""
 
+import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,7 +8,8 @@ from dataclasses import dataclass
 from typing import TextIO
 from uuid import UUID
 
-from controller.actions.registry import built_ins
+from controller.actions.plugins import installed, load
+from controller.actions.registry import Registry, built_ins
 from controller.core.settings import Settings
 from controller.core.view import Chance
 from controller.kube.admission import read_enforcement
@@ -48,6 +50,9 @@ MOST_SKEW_SECONDS = 5.0
 """A process whose clock is further off the API server's does not lead: its deadlines and retries would be wrong."""
 
 
+logger = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class Options:
     """How this process is run. `namespace` None = all namespaces."""
@@ -71,11 +76,21 @@ class Running:
     metrics: Metrics
 
 
+def _registry() -> Registry:
+    """The executors, those of plug-ins included; of a plug-in that is left out the log says why."""
+    plugins = load(installed(), {action.name for action in built_ins(utc_now)})
+    for line in plugins.broken:
+        logger.error("%s", line)
+    for action in plugins.actions:
+        logger.info("plug-in %s is loaded, version %d", action.name, action.version)
+    return built_ins(utc_now, plugins.actions)
+
+
 @asynccontextmanager
 async def assembled(login: Login, options: Options, audit_stream: TextIO) -> AsyncIterator[Running]:
     """The runtime, ready for `engine.run()`. On exit: Lease released, Events written, connections closed."""
     chance = random.SystemRandom()
-    registry = built_ins(utc_now)
+    registry = _registry()
     store, metrics, audit = Store(), Metrics(), AuditLog(audit_stream)
     queue: DelayQueue[Key] = DelayQueue(utc_now)
     declarations = Declarations(registry, options.settings)
@@ -114,6 +129,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 utc_now,
                 lambda owner: intake.attempt_ended(owner),
                 lambda owner, attempt: usage.effect_made(owner.uid, attempt),
+                lambda owner: queue.add(owner.key),
             )
             proposals = ProposalReconciler(
                 api=api,

@@ -1,4 +1,4 @@
-"""One claimed attempt under way: its effect, then its verification, within its deadline.
+"""One claimed attempt under way: its preconditions, or its effect and then its verification, within its deadline.
 
 It ends by itself, at its deadline, or because it was asked to stop; in every case the journal says what is known of
 the effect. It knows nothing of other attempts and writes nothing. What the executor says passes the request's redactor
@@ -13,17 +13,26 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from controller.api.names import Reason
 from controller.api.proposal import Attempt
 from controller.core.attempt_report import Effect, Report, Stop
+from controller.core.checks import Named
 from controller.core.decision import Work
-from controller.core.errors import ActionError, EffectFailed, LostAnswer, Repeatable, TransientFailure
-from controller.core.ports import Done, Executor, Journal, Operation, Request, Verified
+from controller.core.errors import (
+    ActionError,
+    EffectFailed,
+    LostAnswer,
+    PreconditionFailed,
+    Repeatable,
+    TransientFailure,
+)
+from controller.core.ports import Done, Executor, Journal, Operation, Request
 from controller.core.redaction import MAX_TEXT
+from controller.runtime.checks import until_met
+from controller.runtime.purpose import FIRST_LOOK_SECONDS, LONGEST_LOOK_SECONDS, Purpose
 
 logger = logging.getLogger(__name__)
 
-FIRST_LOOK_SECONDS = 0.05
-LONGEST_LOOK_SECONDS = 5.0
 STOP_SECONDS = 10.0
 OBSERVE_SECONDS = 30.0
 """An attempt taken over after its deadline still gets this long to be looked at."""
@@ -41,10 +50,17 @@ class Assignment:
     executor: Executor[Any]
     request: Request[Any]
     journal: Journal
+    preconditions: tuple[Named, ...] = ()
+    verify: tuple[Named, ...] = ()
 
     @property
     def known_done(self) -> bool:
         return self.journal.done is not None or self.attempt.done_at is not None
+
+    @property
+    def makes_effect(self) -> bool:
+        """Whether it may be making its effect now, as opposed to looking before or after it."""
+        return self.work is not Work.CHECK and self.journal.done is None
 
     @property
     def maybe_sent(self) -> bool:
@@ -70,7 +86,13 @@ class AttemptRun:
         """Whether it was this run that cancelled its task, and not a shutdown."""
         self._missing = ""
         self._redactor = assignment.request.redactor
+        self._purpose = Purpose(assignment.executor, assignment.request, assignment.operation, assignment.verify, clock)
         self._done_at = assignment.attempt.done_at
+
+    @property
+    def progress(self) -> str:
+        """What the executor said last of how far it is."""
+        return self._redactor.text(self.assignment.journal.said)
 
     def stop(self, reason: Stop) -> None:
         """Asks it to stop; `report` returns soon after. Asking again changes nothing."""
@@ -109,12 +131,15 @@ class AttemptRun:
             async with asyncio.timeout(max(0.0, (latest - self._clock()).total_seconds())):
                 return await self._work()
         except TimeoutError:
-            message = self._missing or "no answer within timeoutSeconds"
+            message = self._purpose.missing or self._missing or "no answer within timeoutSeconds"
             return self._by_journal(Stop.CRASHED if observing else Stop.TIMEOUT, message)
 
     async def _work(self) -> Report:
         assignment = self.assignment
         try:
+            if assignment.work is Work.CHECK:
+                await until_met(assignment.preconditions, assignment.request)
+                return self._report(Effect.NOT_DONE, "its preconditions are met", met=True)
             done = await self._effect()
             if done is not None:
                 hidden = self._redactor
@@ -126,7 +151,7 @@ class AttemptRun:
                 return await self._stopped(asked)
             if done is None:
                 return self._report(Effect.UNCLEAR, "the operator was restarted during the attempt", Stop.CRASHED)
-            verified = await self._verified()
+            verified = await self._purpose.reached()
             if verified.outputs:
                 outputs = done.outputs | self._redactor.json(verified.outputs)
                 assignment.journal.known_done(replace(done, outputs=outputs))
@@ -145,6 +170,8 @@ class AttemptRun:
         match assignment.work:
             case Work.RUN:
                 return await assignment.executor.run(assignment.request, assignment.operation)
+            case Work.CHECK:
+                raise AssertionError("only preconditions were to be looked at")
             case Work.VERIFY:
                 return Done("The effect of an earlier attempt is verified.")
             case Work.OBSERVE if assignment.known_done:
@@ -173,24 +200,6 @@ class AttemptRun:
                 self._missing = str(error)
             except ActionError:
                 return None
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, LONGEST_LOOK_SECONDS)
-
-    async def _verified(self) -> Verified:
-        """Returns when the purpose is reached. What cannot be read now is looked at again, until time is up."""
-        assignment = self.assignment
-        pause = FIRST_LOOK_SECONDS
-        while True:
-            try:
-                seen = await assignment.executor.verify(assignment.request, assignment.operation)
-            except TransientFailure as error:
-                self._missing = str(error)
-            else:
-                if seen.ok:
-                    return seen
-                self._missing = seen.message
-                if seen.again_at:
-                    pause = max(FIRST_LOOK_SECONDS, (seen.again_at - self._clock()).total_seconds())
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_LOOK_SECONDS)
 
@@ -228,18 +237,28 @@ class AttemptRun:
             at=self._clock(),
             message=self._redactor.text(str(error)),
             transient=repeatable is not None,
+            reason=self._reason(error),
             retry_after_seconds=repeatable.retry_after_seconds if repeatable else None,
             done=assignment.journal.done,
             done_at=self._done_at,
         )
 
-    def _report(self, effect: Effect, message: str, stop: Stop | None = None, *, verified: bool = False) -> Report:
+    def _reason(self, error: ActionError | None = None) -> Reason | None:
+        if isinstance(error, PreconditionFailed):
+            return Reason.PRECONDITION_FAILED
+        return Reason.CANNOT_TELL if self._purpose.untold else None
+
+    def _report(
+        self, effect: Effect, message: str, stop: Stop | None = None, *, verified: bool = False, met: bool = False
+    ) -> Report:
         return Report(
             attempt_id=self.assignment.attempt.id,
             effect=effect,
             at=self._clock(),
             verified=verified,
+            met=met,
             message=self._redactor.text(message),
+            reason=self._reason(),
             stop=stop,
             done=self.assignment.journal.done,
             done_at=self._done_at,

@@ -33,7 +33,7 @@ class AttemptRunner:
     """The attempts that this process runs, by owner, and the reports of those that ended.
 
     `on_report(owner)` is called when a report is there to be taken, `on_made(owner, attempt id)` when an effect is
-    known to be made and only its purpose is waited for.
+    known to be made and only its purpose is waited for, `on_progress(owner)` when `progress` says something new.
     """
 
     def __init__(
@@ -41,10 +41,12 @@ class AttemptRunner:
         clock: Callable[[], datetime],
         on_report: Callable[[Owner], None],
         on_made: Callable[[Owner, str], None] = lambda _owner, _attempt: None,
+        on_progress: Callable[[Owner], None] = lambda _owner: None,
     ) -> None:
         self._clock = clock
         self._on_report = on_report
         self._on_made = on_made
+        self._on_progress = on_progress
         self._running: dict[Owner, _Running] = {}
         self._reports: dict[Owner, Report] = {}
 
@@ -63,6 +65,11 @@ class AttemptRunner:
     def is_running(self, owner: Owner) -> bool:
         return owner in self._running
 
+    def progress(self, owner: Owner) -> str:
+        """What the attempt that runs here said last of how far it is; empty if nothing."""
+        current = self._running.get(owner)
+        return current.run.progress if current else ""
+
     def report(self, owner: Owner) -> Report | None:
         """What the proposal's last attempt came to, until it is forgotten."""
         return self._reports.get(owner)
@@ -73,6 +80,7 @@ class AttemptRunner:
 
     def start(self, owner: Owner, assignment: Assignment) -> None:
         """Starts working on the attempt."""
+        assignment.journal.listen(lambda: self._on_progress(owner))
         run = AttemptRun(assignment, self._clock, lambda: self._on_made(owner, assignment.attempt.id))
         self._running[owner] = _Running(run, asyncio.create_task(self._see_to(owner, run), name=f"attempt {owner.key}"))
 
@@ -90,16 +98,19 @@ class AttemptRunner:
     async def drain(self, seconds: float) -> None:
         """Waits for effects under way, then ends what is left, leaving it open for the next process.
 
-        An attempt whose effect is made and only verified is left at once: the next process verifies it as well.
+        An attempt that only looks is left at once: the next process waits for preconditions, or verifies, as well.
         """
         all_running = list(self._running.values())
-        under_way = [current.task for current in all_running if current.run.assignment.journal.done is None]
+        under_way = [current.task for current in all_running if current.run.assignment.makes_effect]
         if under_way:
             await asyncio.wait(under_way, timeout=seconds)
         left = [current.task for current in self._running.values()]
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+        for owner, current in list(self._running.items()):
+            if current.task.done():  # cancelled before its first step: it could not say so itself
+                del self._running[owner]
 
     async def _see_to(self, owner: Owner, run: AttemptRun) -> None:
         try:

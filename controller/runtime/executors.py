@@ -10,7 +10,7 @@ from controller.actions.base import Action
 from controller.actions.registry import Registry
 from controller.api.common import ObjectMeta
 from controller.core.policy import EffectivePolicy
-from controller.core.ports import Cluster, Egress, Http, Journal, Json, Request
+from controller.core.ports import Answer, Cluster, Egress, Http, Journal, Json, Request
 from controller.core.world import TypeEntry
 
 
@@ -43,9 +43,18 @@ class Executors:
         self._reach = reach
 
     def ready(
-        self, entry: TypeEntry, parameters: Json, *, about: ObjectMeta, runner: str | None, policy: EffectivePolicy
+        self,
+        entry: TypeEntry,
+        parameters: Json,
+        *,
+        about: ObjectMeta,
+        runner: str | None,
+        policy: EffectivePolicy,
+        answer: Answer | None = None,
     ) -> Ready:
-        """`about`: the object that it is done for. Only for types and parameters that were found in order.
+        """`about`: the object that it is done for; `answer`: to what it asks.
+
+        Only for types and parameters that were found in order.
 
         Raises PermanentFailure where there can be no such runner.
         """
@@ -59,5 +68,7 @@ class Executors:
             runner=runner,
             cluster=self._reach.cluster(namespace, runner, journal),
             http=self._reach.http(policy.egress, journal),
+            journal=journal,
+            answer=answer,
         )
         return Ready(executor, request, journal)

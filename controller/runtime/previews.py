@@ -1,20 +1,23 @@
-"""Gathers previews: whether the runner exists, and what the API server's dry run as the runner says."""
+"""Gathers previews: whether the runner exists, what the API server's dry run as the runner says, what checks say."""
 
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from controller.api.common import ObjectMeta
 from controller.api.names import Reason
+from controller.api.proposal import ProposalSpec
 from controller.api.workflow import Step
+from controller.core.checks import read_objects
 from controller.core.errors import NotFound, PermanentFailure, RightMissing, TransientFailure
 from controller.core.policy import EffectivePolicy
-from controller.core.ports import Json
 from controller.core.view import Fault, Findings, ProposalView, WorkflowView
 from controller.core.workflow_gates import kept_steps
 from controller.core.world import TypeEntry
 from controller.kube.api import Api
 from controller.kube.resources import SERVICE_ACCOUNTS
+from controller.runtime.checks import ahead
 from controller.runtime.executors import Executors
 
 PREVIEW_SECONDS = 15.0
@@ -34,8 +37,8 @@ class Previews:
         """When each runner was last seen to exist."""
 
     async def of_proposal(self, view: ProposalView) -> Findings:
-        parameters, about = view.proposal.spec.parameters, view.proposal.metadata
-        return await self._find(view.type, parameters, about, view.runner, view.policy)
+        spec, about = view.proposal.spec, view.proposal.metadata
+        return await self._find(view.type, spec, about, view.runner, view.policy)
 
     async def of_workflow(self, view: WorkflowView) -> dict[str, Findings]:
         """By step name, each as things are now."""
@@ -47,7 +50,7 @@ class Previews:
             async with side_by_side:
                 return await self._find(
                     view.world.catalogue.types.get(step.action),
-                    step.parameters,
+                    step,
                     view.workflow.metadata,
                     view.runner_of(step.action),
                     view.policy_of(step.action),
@@ -60,7 +63,7 @@ class Previews:
     async def _find(
         self,
         entry: TypeEntry | None,
-        parameters: Json,
+        asked: ProposalSpec | Step,
         about: ObjectMeta,
         runner: str | None,
         policy: EffectivePolicy,
@@ -68,11 +71,13 @@ class Previews:
         if entry is None:
             return Findings()
         try:
-            ready = self._executors.ready(entry, parameters, about=about, runner=runner, policy=policy)
+            ready = self._executors.ready(entry, asked.parameters, about=about, runner=runner, policy=policy)
             async with asyncio.timeout(PREVIEW_SECONDS):
-                if ready.acts_as_runner and runner:
+                if runner and (ready.acts_as_runner or read_objects((*asked.preconditions, *asked.verify))):
                     await self._demand_runner(about.namespace or "", runner)
-                return Findings(preview=await ready.executor.preview(ready.request))
+                preview = await ready.executor.preview(ready.request)
+                warnings = await ahead(asked.preconditions, asked.verify, ready.request)
+                return Findings(preview=replace(preview, warnings=(*warnings, *preview.warnings)))
         except TimeoutError:
             return Findings(unavailable=f"no answer within {PREVIEW_SECONDS:g} s")
         except _RunnerMissingError as error:

@@ -6,7 +6,9 @@ from controller.api.common import HistoryEntry
 from controller.api.names import Transition
 from controller.api.proposal import ActionProposal, Attempt, ProposalStatus
 from controller.api.workflow import ActionWorkflow
+from controller.core.answers import answer_given
 from controller.core.attempt_report import Effect, Stop
+from controller.core.checks import named
 from controller.core.decision import Act, Decision, Gather
 from controller.core.errors import PermanentFailure
 from controller.core.lifecycle import UNKNOWN_ACTOR
@@ -152,6 +154,7 @@ class ProposalReconciler:
             running=self._attempts.running(owner, newest),
             unstarted=newest in self._unstarted.get(owner, ()),
             report=self._attempts.report(owner),
+            progress=self._attempts.progress(owner),
         )
 
     async def _decide(self, owner: Owner, raw: Json) -> tuple[ProposalView, Decision[ProposalStatus]]:
@@ -248,6 +251,7 @@ class ProposalReconciler:
             about=view.proposal.metadata,
             runner=view.runner,
             policy=view.policy,
+            answer=answer_given(view.proposal.status.approvals),
         )
         return Assignment(
             work=act.work,
@@ -256,6 +260,8 @@ class ProposalReconciler:
             executor=ready.executor,
             request=ready.request,
             journal=ready.journal,
+            preconditions=named("preconditions", view.proposal.spec.preconditions),
+            verify=named("verify", view.proposal.spec.verify),
         )
 
 

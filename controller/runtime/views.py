@@ -34,6 +34,7 @@ class Views:
         running: bool = False,
         unstarted: bool = False,
         report: Report | None = None,
+        progress: str = "",
     ) -> ProposalView:
         proposal = ActionProposal.model_validate(raw)
         raw_parent = self._parent(proposal)
@@ -51,6 +52,7 @@ class Views:
             running=running,
             unstarted=unstarted,
             report=report,
+            progress=progress,
             usage=self._usage,
         )
 

@@ -96,10 +96,32 @@ class Stage:
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": name}
         binding = {"metadata": {"name": name}, "subjects": [subject], "roleRef": reference}
         self.admin("POST", f"{where}/{role.lower()}bindings", binding)
+        self._wait_until_granted(rules)
+
+    def _wait_until_granted(self, rules: Sequence[Json]) -> None:
+        """The API server learns of a new binding by a watch of its own."""
+        for rule in rules:
+            attributes = {
+                "group": rule["apiGroups"][0], "resource": rule["resources"][-1].partition("/")[0],
+                "subresource": rule["resources"][-1].partition("/")[2], "verb": rule["verbs"][-1],
+                "namespace": self.namespace, "name": (rule.get("resourceNames") or [""])[0],
+            }  # fmt: skip
+            spec = {"user": f"system:serviceaccount:{self.namespace}:{RUNNER}", "resourceAttributes": attributes}
+            until = time.monotonic() + WAIT_SECONDS
+            path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+            while not self.admin("POST", path, {"spec": spec})["status"].get("allowed"):
+                assert time.monotonic() < until, f"never granted: {rule}"
+                time.sleep(0.01)
 
     def act(self, call: Callable[[Cluster], Awaitable[T]]) -> T:
         """Run something as the runner."""
         return asyncio.run(self._as_runner(call))
+
+    def allow_page(self, action: str) -> None:
+        """Make the runner and give it exactly the rights that the page of the type names."""
+        rights = REGISTRY[action].about.rights
+        (cluster_wide,) = {right.cluster for right in rights}
+        self.allow(*(right.rule() for right in rights), cluster_wide=cluster_wide)
 
     def play(self, action: str, /, **parameters: Any) -> "Play":
         """An action with parameters, ready to be carried out by the runner."""

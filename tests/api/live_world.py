@@ -23,6 +23,7 @@ from harness.stage import RUNNER, deployment, runner_objects
 from unit.core.making import SETTINGS
 from unit.runtime.fake_api import Operator
 
+from controller.actions.custom import CustomTypes
 from controller.actions.http_request import HttpRequest
 from controller.actions.log_message import LogMessage
 from controller.actions.registry import Registry
@@ -173,9 +174,8 @@ class World:
     def policy(self, name: str, spec: Json | None, *, late: bool = False) -> None:
         """Stores a policy, or with None deletes it. `late`: the operators are not told, but the API server is."""
         known = name in self.judge.stored_policies
-        path = _path(POLICIES, name)
         if known and spec != self.judge.stored_policies[name]:
-            self.town.must("DELETE", path)
+            self._delete_policy(name, self.judge.stored_policies[name])
             del self.judge.stored_policies[name]
             known = False
         if spec is not None and not known:
@@ -494,7 +494,13 @@ class World:
             for raw in self.town.must("GET", f"{RBAC}/namespaces/{namespace}/rolebindings")["items"]:
                 if raw["roleRef"]["name"].startswith("approve-"):
                     self.town.must("DELETE", f"{RBAC}/namespaces/{namespace}/rolebindings/{raw['metadata']['name']}")
-        self.town.must("DELETE", _path(POLICIES))
+        for raw in self.town.must("GET", _path(POLICIES))["items"]:
+            self._delete_policy(raw["metadata"]["name"], raw["spec"])
+
+    def _delete_policy(self, name: str, spec: Json) -> None:
+        if spec.get("halt"):  # what halts cannot be deleted
+            self.town.must("PATCH", _path(POLICIES, name), {"spec": {"halt": None}})
+        self.town.must("DELETE", _path(POLICIES, name))
 
 
 @dataclass(frozen=True)
@@ -550,7 +556,7 @@ class Process(Operator):
 
     def __init__(self, world: World, number: int) -> None:
         self.world, self.number, self.name = world, number, f"operator-{world.life}-{number}"
-        registry = Registry((Scale(), Call(lambda: datetime.now(UTC)), Log()))
+        registry = Registry((Scale(), Call(lambda: datetime.now(UTC)), Log()), CustomTypes(lambda: datetime.now(UTC)))
         for executor in registry:
             executor.world = world
         self.session = Session(Login(str(world.town.operator_kubeconfig)))

@@ -5,6 +5,7 @@ from schema_manifests import (
     APPROVAL,
     CHECK,
     DIGEST,
+    HTTP_CHECK,
     MINIMAL,
     POLICY,
     PROPOSAL,
@@ -125,6 +126,27 @@ PROPOSAL_CASES = [
         "spec.verify[0].expression",
     ),
     Case(
+        "a check is of one thing",
+        PROPOSAL,
+        {"spec.preconditions": [HTTP_CHECK]},
+        {"spec.preconditions": [CHECK | HTTP_CHECK]},
+        "give exactly one of resource, http",
+    ),
+    Case(
+        "a check is of something",
+        PROPOSAL,
+        {"spec.preconditions": [CHECK, HTTP_CHECK]},
+        {"spec.preconditions": [{"expression": "true"}]},
+        "give exactly one of resource, http",
+    ),
+    Case(
+        "a check calls a web address",
+        PROPOSAL,
+        {"spec.verify": [HTTP_CHECK]},
+        {"spec.verify": [HTTP_CHECK | {"http": {"url": "file:///etc/passwd"}}]},
+        "spec.verify[0].http.url",
+    ),
+    Case(
         "a check names its object",
         PROPOSAL,
         {"spec.verify": [CHECK]},
@@ -205,6 +227,13 @@ WORKFLOW_CASES = [
     bounds(WORKFLOW, "onFailure", "Continue", "Ignore", "words"),
     bounds(WORKFLOW, "maxParallel", 1, 0, "least"),
     bounds(WORKFLOW, "maxParallel", 100, 101, "most"),
+    Case(
+        "a check of a step",
+        WORKFLOW,
+        {"spec.steps.0.verify": [HTTP_CHECK]},
+        {"spec.steps.0.verify": [CHECK | HTTP_CHECK]},
+        "give exactly one of resource, http",
+    ),
     Case("when says something", WORKFLOW, {"spec.steps.0.when": "true"}, {"spec.steps.0.when": ""}, "steps[0].when"),
 ]
 

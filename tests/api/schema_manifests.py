@@ -52,6 +52,7 @@ CHECK = {
     "expression": "object.status.readyReplicas == 6",
     "timeoutSeconds": 60,
 }
+HTTP_CHECK = {"http": {"url": "https://hooks.example.com/health"}, "expression": "status == 200 && json.ready"}
 RETRY = {
     "maxAttempts": 3, "minWaitSeconds": 0.5, "maxWaitSeconds": 60.0, "exponentialBase": 2.0, "jitterFraction": 0.5,
     "retryOn": "Transient",
@@ -121,7 +122,7 @@ FULL: dict[str, Manifest] = {
     PROPOSAL: changed(MINIMAL[PROPOSAL], {"metadata.name": "scale-full", "spec": {
         "action": "scale-workload", "reason": "queue is long",
         "parameters": {"kind": "Deployment", "name": "checkout", "replicas": 6, "deep": {"list": [{"x": 1}]}},
-        "timeoutSeconds": 300, "preconditions": [CHECK], "verify": [CHECK], **LIFECYCLE,
+        "timeoutSeconds": 300, "preconditions": [CHECK, HTTP_CHECK], "verify": [CHECK], **LIFECYCLE,
     }}),
     WORKFLOW: changed(MINIMAL[WORKFLOW], {"metadata.name": "roll-full", "spec": {
         "description": "Roll node-3 out", "reason": "maintenance", "order": "Graph",

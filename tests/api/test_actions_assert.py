@@ -47,10 +47,10 @@ def test_what_is_not_true_in_time_fails_with_its_message(stage: Stage) -> None:
     stage.allow(READS)
     how: dict[str, Any] = {"expression": "object.data.state == 'on'", "timeoutSeconds": 10}
     play, operation = asking(stage, **how, after=9, message="the flags are off")
-    assert play.preview().warnings == ("It is not true now: object.data.state == 'on'",)
+    assert play.preview().warnings == ("now expression is not true of ConfigMap flags: object.data.state == 'on'",)
     waiting = play.verify(operation)
     assert not waiting.ok
-    assert "is not true of ConfigMap flags yet" in waiting.message
+    assert "is not true of ConfigMap flags" in waiting.message
     play, operation = asking(stage, **how, after=10, message="the flags are off")
     with pytest.raises(EffectFailed, match=r"^the flags are off$"):
         play.verify(operation)
@@ -67,7 +67,7 @@ def test_what_is_not_true_in_time_fails_with_its_message(stage: Stage) -> None:
         ({"expression": "int(object.data.word) == 1"}, "cannot be told of ConfigMap flags"),
         (
             {"expression": "true", "resource": {**CONFIG["resource"], "name": "other"}},
-            "ConfigMap .*/other is not there",
+            "ConfigMap other: it is not there",
         ),
         ({"expression": "true", "resource": {**CONFIG["resource"], "kind": "Config"}}, "there is no kind Config"),
     ],

@@ -112,6 +112,22 @@ def test_no_claim_while_stopped(guard: Guarded, stop: Stop) -> None:
         assert writes(guard, stored, *attempts).accepted
 
 
+@each_stop
+def test_no_effect_begins_while_stopped_though_its_preconditions_are_met(guard: Guarded, stop: Stop) -> None:
+    """The claim may be long ago: the effect begins with the record that they are met."""
+    early = {"startedAt": "2026-11-22T14:00:00Z"}
+    waiting = with_attempts(guard, attempt(1, **early))
+    met = attempt(1, **early, preconditionsMetAt=NOW)
+    assert writes(guard, waiting, met).accepted
+    under_way = with_attempts(guard, met)
+    with in_force(guard, **stop.spec) as name:
+        answer = writes(guard, waiting, met)
+        assert answer.status == 403
+        assert f"ActionPolicy {name} {stop.told}" in answer.says
+        assert writes(guard, waiting, attempt(1, "NotDone", **early)).accepted
+        assert writes(guard, under_way, attempt(1, "Succeeded", **early, preconditionsMetAt=NOW)).accepted
+
+
 @dataclass(frozen=True)
 class Dodge:
     """A record that would begin an attempt under another guise."""

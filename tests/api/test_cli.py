@@ -144,7 +144,7 @@ def test_undo_without_anything_to_undo_says_why(shell: Shell) -> None:
     for name, why in (
         ("live", "live is not finished (Pending)"),
         ("nothing", "nothing changed nothing (outcome Observed)"),
-        ("flow", "aw/flow: none of its steps can be undone"),
+        ("flow", "none of the steps of flow can be undone"),
     ):
         done = shell.run("undo", name)
         assert (done.returncode, done.stdout) == (1, "")

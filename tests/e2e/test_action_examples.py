@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from harness.catalogue import BY_ACTION
+from harness.catalogue.answering import answering
 from harness.catalogue.case import SECONDS, Case, Json, Scene, soon
 from harness.catalogue.playing import check_effect
 from harness.objects import Objects
@@ -66,8 +67,9 @@ def test_the_example_does_what_it_says_as_it_stands(shop: Shop, file: Path) -> N
         case.prepare(scene)
         if case.parameters is None:
             soon(lambda: case.look(scene), case.before, f"{case}: before anything was done")
-        shop.stage.kubectl("apply", "-f", str(file))
-        status = shop.stage.outcome("ap", name, seconds=SECONDS)
+        with answering(shop.objects, name, case):
+            shop.stage.kubectl("apply", "-f", str(file))
+            status = shop.stage.outcome("ap", name, seconds=SECONDS)
         if case.parameters is None:
             check_effect(scene, case, status)
         assert status["outcome"] == "Succeeded", status["message"]

@@ -63,6 +63,7 @@ def takes_effect(plays: Plays, case: Case) -> None:
         assert bool(status.get("undo")) == bool(case.type.about.undone_by), status.get("undo")
         if not status.get("undo"):
             return
+        assert status["undo"]["action"] in case.type.inverses
         undo = asyncio.run(propose_undo(plays.stage, scene.name))
         back = plays.stage.outcome("ap", undo, seconds=SECONDS)
         assert back["outcome"] == "Succeeded", back["message"]

@@ -103,14 +103,6 @@ def test_every_bad_parameter_is_named(stage: Stage) -> None:
         assert path in message
 
 
-def test_what_is_not_carried_out_yet_fails_closed(stage: Stage) -> None:
-    check = {"resource": {"apiVersion": "v1", "kind": "Pod", "name": "a"}, "expression": "true"}
-    stage.propose("checked", "log-message", {"message": "x"}, preconditions=[check])
-    status = stage.outcome("ap", "checked")
-    assert stage.condition(status, "Validated")["reason"] == "NotSupported"
-    assert "spec.preconditions" in status["message"]
-
-
 def test_a_dry_run_shows_the_change_and_makes_none(stage: Stage) -> None:
     stage.apply(deployment("dry", 1))
     stage.propose("dry", "scale-workload", {"kind": "Deployment", "name": "dry", "replicas": 2}, mode="DryRun")

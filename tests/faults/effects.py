@@ -110,5 +110,12 @@ def effects_of(proposal: Json, hooks: Hooks, audit: AuditTail) -> list[Effect]:
         return []
     if spec["action"] == "http-request":
         return hooks.received(urlsplit(spec["parameters"]["url"]).path)
+    if spec["action"].endswith("-custom-http"):
+        return hooks.received(f"/{spec['parameters']['path']}")
     about = spec["parameters"].get("name", proposal["metadata"]["name"])
-    return audit.by_runner(spec["serviceAccountName"], about)
+    found = audit.by_runner(spec["serviceAccountName"], about)
+    if not proposal["metadata"].get("ownerReferences"):
+        return found
+    # What takes a step back works on the same object, and begins when the step has ended.
+    began, ended = (datetime.fromisoformat(proposal["status"][at]).timestamp() for at in ("startedAt", "completedAt"))
+    return [effect for effect in found if began <= effect.at <= ended]

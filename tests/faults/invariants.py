@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
+from custom_types import AT_MOST_ONCE as CUSTOM_AT_MOST_ONCE
 from effects import WITHOUT_EFFECT, Effect
 from harness.catalogue import AT_MOST_ONCE
 from proxy import Write
@@ -14,11 +15,16 @@ Json = dict[str, Any]
 
 COUNTING = frozenset({"Failed", "NotDone", "Unknown"})
 NOT_REPEATED = frozenset({"POST", "PATCH"})
+PART = "actionoperator.dev/part"
 
 
 def at_most_once(proposal: Json) -> bool:
     spec = proposal["spec"]
-    return spec["action"] in AT_MOST_ONCE or spec["parameters"].get("method") in NOT_REPEATED
+    return (
+        spec["action"] in AT_MOST_ONCE
+        or spec["action"].endswith(CUSTOM_AT_MOST_ONCE)
+        or spec["parameters"].get("method") in NOT_REPEATED
+    )
 
 
 def check_versions(versions: Sequence[Json]) -> None:
@@ -126,25 +132,36 @@ def _wanted(body: Any) -> Any:
     return {**body, "metadata": metadata}
 
 
+def step_of(proposal: Json) -> str:
+    """The step that it was made for, or takes back."""
+    labels = proposal["metadata"].get("labels") or {}
+    return f"{labels.get(PART, '')} {labels.get('actionoperator.dev/step', '-')}".removeprefix("finally").strip()
+
+
 def check_steps(workflow: Json, children: Sequence[Json]) -> None:
-    """One proposal for each step, recorded, one after the other."""
-    steps = workflow["status"]["steps"]
-    assert [step["name"] for step in steps] == [step["name"] for step in workflow["spec"]["steps"]], "other steps"
-    assert {(step["proposal"], step["uid"]) for step in steps} == {
+    """One proposal for each step, recorded, one after the other; those that take one back are recorded as that."""
+    spec, steps = workflow["spec"], workflow["status"]["steps"]
+    wanted = [*spec["steps"], *(spec.get("finally") or ())]
+    assert [step["name"] for step in steps] == [step["name"] for step in wanted], "other steps"
+    recorded = [*steps, *(step["rollback"] for step in steps if "proposal" in step.get("rollback", {}))]
+    assert {(made["proposal"], made["uid"]) for made in recorded} == {
         (child["metadata"]["name"], child["metadata"]["uid"]) for child in children
     }, "proposals that are no step, or steps without a proposal"
     by_uid = {child["metadata"]["uid"]: child for child in children}
+    for made in recorded:
+        told = by_uid[made["uid"]]["status"]
+        assert made["outcome"] == told["outcome"], f"{made['proposal']} is told with another outcome than its own"
     for step in steps:
         told = by_uid[step["uid"]]["status"]
-        assert step["outcome"] == told["outcome"], f"step {step['name']} tells another outcome than its proposal"
         assert (step.get("retryCount") or 0) == (told.get("retryCount") or 0), (
             "the step's retryCount is not its proposal's"
         )
-    in_turn = [by_uid[step["uid"]]["status"] for step in steps]
+    in_turn = sorted((by_uid[made["uid"]]["status"] for made in recorded), key=lambda status: status["startedAt"])
+    assert [by_uid[step["uid"]]["status"]["startedAt"] for step in steps] == sorted(
+        by_uid[step["uid"]]["status"]["startedAt"] for step in steps
+    ), "the steps ran in another order"
     for first, second in pairwise(in_turn):
-        assert _time(first["completedAt"]) <= _time(second["startedAt"]), (
-            "a step started before the one before it ended"
-        )
+        assert _time(first["completedAt"]) <= _time(second["startedAt"]), "one started before the one before it ended"
 
 
 def _time(text: str) -> datetime:

@@ -1,9 +1,9 @@
 """What is run while writes fail: each workload sets one case up, and checks what came of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
 
 from harness.catalogue.case import Case, Scene
 from harness.catalogue.playing import check_effect, playing, proposal_of
@@ -22,6 +22,10 @@ class Workload(Protocol):
     name: str
     effects: int
     calls: int
+    ends: Mapping[str, str]
+    """How it ends, and its steps by name, where that is not Succeeded; its own end by the name ''."""
+    undone: int
+    """How many steps are taken back."""
 
     def set_up(self, scene: Scene) -> AbstractContextManager[list[Json]]:
         """What is to be created; the last one is what is run. What else it takes is there until left."""
@@ -35,6 +39,8 @@ class OfCatalogue:
     """A case of the catalogue. Its runner has only the rights that the type cannot do without."""
 
     case: Case
+    ends: ClassVar[Mapping[str, str]] = {}
+    undone: ClassVar[int] = 0
 
     @property
     def name(self) -> str:
@@ -69,18 +75,21 @@ class Swept:
     calls: int
     manifests: Callable[[str, HookTarget], list[Json]]
     """For a case of that name."""
+    ends: Mapping[str, str] = field(default_factory=dict)
+    undone: int = 0
 
     @contextmanager
     def set_up(self, scene: Scene) -> Iterator[list[Json]]:
         yield self.manifests(scene.name, scene.hook)
 
     def check(self, scene: Scene, proposals: Sequence[Json]) -> None:
-        """Its Deployment, if it has one, is as wanted and was changed once."""
-        for parameters in (raw["spec"]["parameters"] for raw in proposals):
-            if parameters.get("kind") == "Deployment":
-                found = scene.get("apps/v1", "Deployment")
-                assert found["spec"]["replicas"] == parameters.get("replicas", 1), "its replicas are not as wanted"
-                assert found["metadata"]["generation"] == 2, "its spec was changed more than once"
+        """Its Deployment, if it has one, is as the last change wanted it, and was changed once by each."""
+        done = sorted(proposals, key=lambda raw: raw["status"]["completedAt"])
+        changes = [p for raw in done if (p := raw["spec"]["parameters"]).get("kind") == "Deployment"]
+        if changes:
+            found = scene.get("apps/v1", "Deployment")
+            assert found["spec"]["replicas"] == changes[-1].get("replicas", 1), "its replicas are not as wanted"
+            assert found["metadata"]["generation"] == 1 + len(changes), "its spec was changed more often than once each"
 
 
 def retried(name: str, hook: HookTarget) -> list[Json]:
@@ -123,6 +132,21 @@ def three_steps(name: str, hook: HookTarget) -> list[Json]:
     return [deployment(name, 1), workflow(name, steps, retry=RETRY)]
 
 
+def taken_back(name: str, hook: HookTarget) -> list[Json]:
+    """A step that the target refuses for good, so that the one before it is taken back; then a finally step."""
+    url = hook.script(f"/{name}", [400] * 20)
+    steps = [
+        {
+            "name": "scale",
+            "action": "scale-workload",
+            "parameters": {"kind": "Deployment", "name": name, "replicas": 2},
+        },
+        {"name": "refused", "action": "http-request", "parameters": {"method": "PUT", "url": url}},
+    ]
+    tidy = [{"name": "tidy", "action": "log-message", "parameters": {"message": name}}]
+    return [deployment(name, 1), workflow(name, steps, retry=RETRY, onFailure="Rollback", **{"finally": tidy})]
+
+
 WORKLOADS = (
     Swept("retried", 7, 0, 2, retried),
     Swept("scale", 5, 1, 0, scale),
@@ -130,4 +154,5 @@ WORKLOADS = (
     Swept("post", 4, 0, 1, post),
     Swept("job", 5, 1, 0, job),
     Swept("steps", 22, 1, 1, three_steps),
+    Swept("taken-back", 30, 2, 1, taken_back, {"": "Failed", "refused": "Failed"}, undone=1),
 )

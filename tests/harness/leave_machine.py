@@ -39,6 +39,8 @@ class LeaveMachine(RuleBasedStateMachine):
 
     make_world: ClassVar[Callable[[], Any]]
     counts: ClassVar[Counter[str]] = Counter()
+    broken: ClassVar[list[str]] = []
+    """What must not be, of all lives: also where hypothesis cannot bring it back."""
     """What happened in all lives together: `steps` are rules that were carried out."""
     most_live = 2
 
@@ -404,6 +406,7 @@ class LeaveMachine(RuleBasedStateMachine):
     @invariant()
     def nothing_ran_without_leave(self) -> None:
         self.steps += 1
+        self.broken.extend(self.judge.faults)
         assert not self.judge.faults, "\n".join(self.judge.faults)
         assert not self.world.internal_faults(), "an operator stumbled over itself: see its log"
 

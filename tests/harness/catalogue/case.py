@@ -107,6 +107,8 @@ class Case:
     """Whether its parameters need the rights that the page says are needed only sometimes."""
     policy: Mapping[str, Any] = field(default_factory=dict)
     """Spec of a policy that lets it, beside `mode: Execute`."""
+    answer: Any = None
+    """What somebody else answers, where it asks."""
     instead: str = ""
     """Where played nodes cannot play it: what is tested instead."""
 

@@ -2,6 +2,7 @@
 
 from unittest.mock import ANY
 
+from harness.catalogue.answering import who_asks_is_proven
 from harness.catalogue.case import Case, Scene
 from harness.stage import deployment
 
@@ -34,6 +35,18 @@ CASES = (
         conditional=True,
         bad={"expression": "object.status.readyReplicas =="},
         faults=("parameters.expression: line 1",),
+        effects=0,
+    ),
+    Case(
+        "ask",
+        prepare=who_asks_is_proven,
+        answer="eu",
+        outputs={"answer": "eu", "by": "alice"},
+        bad={"question": "", "options": [7]},
+        faults=(
+            "parameters.question: must have at least 1 characters",
+            "parameters.options[0]: must be of type string",
+        ),
         effects=0,
     ),
 )

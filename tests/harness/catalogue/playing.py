@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from controller.actions.about import Right
+from harness.catalogue.answering import answering
 from harness.catalogue.case import Case, Json, Scene, soon
 from harness.runners import runner_of
 from harness.stage import API
@@ -23,7 +24,8 @@ def playing(scene: Scene, case: Case, rights: Iterable[Right]) -> Iterator[Scene
             scene.objects.create(body)
         case.prepare(scene)
         soon(lambda: case.look(scene), case.before, f"{case}: before anything was done")
-        yield scene
+        with answering(scene.objects, scene.name, case):
+            yield scene
     finally:
         for body in reversed(made):
             if not scene.objects.is_namespaced(body):

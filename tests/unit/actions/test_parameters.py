@@ -9,10 +9,10 @@ from unit.core.making import type_entry
 
 from controller.actions.base import FIXED, ParameterFaultsError
 from controller.actions.catalogue import catalogue, parameters_schema
-from controller.actions.credentials import looks_like_credential
 from controller.actions.registry import Registry, built_ins
 from controller.api.actiontype import ActionType
 from controller.api.base import unknown_fields
+from controller.core.credentials import looks_like_credential
 from controller.core.parameters import parameter_faults, schema_fault
 
 REGISTRY: Registry = built_ins(lambda: datetime.now(UTC))
@@ -21,6 +21,7 @@ WEB = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
 GOOD: dict[str, dict[str, Any]] = {
     "wait": {"seconds": 60},
     "log-message": {"message": "hello", "level": "Warning"},
+    "ask": {"question": "Where to?", "options": ["eu", "us"]},
     "scale-workload": {"kind": "Deployment", "name": "checkout", "replicas": 0, "expectedReplicas": 2},
     "restart-rollout": {"kind": "DaemonSet", "name": "agent"},
     "rollback-rollout": {"kind": "StatefulSet", "name": "db", "toRevision": 3, "expectedRevision": 5},
@@ -77,6 +78,20 @@ GOOD: dict[str, dict[str, Any]] = {
     "flux-suspend": {"kind": "HelmRelease", "name": "shop"},
     "flux-resume": {"kind": "OCIRepository", "name": "shop"},
     "argocd-sync": {"name": "shop", "revision": "release/1.2", "prune": True, "hardRefresh": True},
+    "delete-pod": {"name": "web-0", "uid": "0b1f3c9e-0000-4000-8000-000000000001", "gracePeriodSeconds": 30},
+    "evict-pod": {"name": "web-0"},
+    "delete-failed-pods": {"labelSelector": "app=report,tier!=web", "maxPods": 500},
+    "drain-node": {
+        "node": "node-3",
+        "ignoreDaemonSets": False,
+        "deleteEmptyDirData": True,
+        "force": True,
+        "podSelector": "a=b",
+        "gracePeriodSeconds": 1,
+        "skipWaitForDeleteTimeoutSeconds": 0,
+    },
+    "taint-node": {"node": "node-3", "key": "example.com/a", "value": "", "effect": "NoExecute", "expectedValue": "x"},
+    "untaint-node": {"node": "node-3", "key": "a", "effect": "NoSchedule"},
     "http-request": {
         "method": "POST",
         "url": "https://hooks.example.com/deploys?dry=1",
@@ -132,7 +147,7 @@ def test_good_parameters_have_no_fault(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_unknown_and_missing_parameters_are_named(name: str) -> None:
     assert any("parameters.bogus" in fault for fault in faults(name, {**GOOD[name], "bogus": 1}))
-    required = parameters_schema(REGISTRY[name])["required"]
+    required = parameters_schema(REGISTRY[name]).get("required", ())
     assert [fault.split(":")[0] for fault in faults(name, {})] == sorted(f"parameters.{key}" for key in required)
 
 
@@ -173,6 +188,14 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ),
     ("set-hpa-bounds", {"minReplicas": 0}, "parameters.minReplicas: must be at least 1"),
     ("cordon-node", {"node": "a/b"}, "parameters.node: must match"),
+    ("delete-pod", {"gracePeriodSeconds": 0}, "parameters.gracePeriodSeconds: must be at least 1"),
+    ("delete-pod", {"uid": "a b"}, "parameters.uid: must match"),
+    ("delete-failed-pods", {"maxPods": 501}, "parameters.maxPods: must be at most 500"),
+    ("drain-node", {"force": "yes"}, "parameters.force: must be of type boolean"),
+    ("taint-node", {"key": "a b"}, "parameters.key: must match"),
+    ("taint-node", {"key": "-a/b"}, "parameters.key: must match"),
+    ("taint-node", {"value": "a:NoSchedule"}, "parameters.value: must match"),
+    ("untaint-node", {"value": "a"}, "parameters.value: is not a parameter"),
     ("http-request", {"method": "TRACE"}, "parameters.method: must be one of"),
     ("http-request", {"url": "ftp://a/"}, "parameters.url: must match"),
     ("http-request", {"url": "https://a/ b"}, "parameters.url: must match"),
@@ -375,6 +398,8 @@ def test_all_faults_come_at_once() -> None:
         ("patch-resource", {"type": "json", "patch": ..., "operations": [{"op": "remove", "path": "/spec/a"}]}, False),
         *((name, {"uid": uid}, uid is not ...) for name in ("delete-resource", "delete-job") for uid in (..., "a-1")),
         ("scale-workload", {}, True),
+        *((name, {"uid": uid}, uid == "1-a") for name in ("delete-pod", "evict-pod") for uid in ("1-a", ...)),
+        ("drain-node", {}, True),
     ],
 )  # fmt: skip
 def test_what_may_be_repeated(name: str, parameters: dict[str, Any], idempotent: bool) -> None:
@@ -383,17 +408,18 @@ def test_what_may_be_repeated(name: str, parameters: dict[str, Any], idempotent:
 
 def test_the_registry_names_the_types_of_the_documentation() -> None:
     assert NAMES == [
-        "wait", "log-message", "assert", "scale-workload", "restart-rollout", "rollback-rollout", "pause-rollout",
-        "resume-rollout", "set-image", "set-resources", "set-hpa-bounds", "suspend-cronjob", "resume-cronjob",
-        "trigger-cronjob", "cordon-node", "uncordon-node", "label-resource", "annotate-resource", "patch-resource",
-        "apply-manifest", "delete-resource", "run-job", "delete-job", "http-request", "flux-reconcile",
-        "flux-suspend", "flux-resume", "argocd-sync",
+        "wait", "log-message", "assert", "ask", "scale-workload", "restart-rollout", "rollback-rollout",
+        "pause-rollout", "resume-rollout", "set-image", "set-resources", "set-hpa-bounds", "suspend-cronjob",
+        "resume-cronjob", "trigger-cronjob", "delete-pod", "evict-pod", "delete-failed-pods", "cordon-node",
+        "uncordon-node", "drain-node", "taint-node", "untaint-node", "label-resource", "annotate-resource",
+        "patch-resource", "apply-manifest", "delete-resource", "run-job", "delete-job", "http-request",
+        "flux-reconcile", "flux-suspend", "flux-resume", "argocd-sync",
     ]  # fmt: skip
     assert all(REGISTRY.fault(type_entry(name)) is None for name in NAMES)
     unknown = {"builtIn": {"name": "nope", "version": 1}}
     assert "has no executor nope" in (REGISTRY.fault(type_entry("wait", executor=unknown)) or "")
     assert {action.name for action in REGISTRY if not action.needs_runner} == {
-        "wait", "log-message", "assert", "http-request",
+        "wait", "log-message", "assert", "ask", "http-request",
     }  # fmt: skip
 
 

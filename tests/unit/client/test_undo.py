@@ -35,6 +35,7 @@ def proposal(spec: dict[str, Any] | None = None, **status: Any) -> ActionProposa
         ("Succeeded", attempt("Succeeded", done=True)),
         ("Cancelled", attempt("Failed", done=True)),
         ("Failed", attempt("Failed", done=True)),
+        ("Failed", attempt("Failed")),
         ("Unknown", attempt("Unknown")),
     ],
 )

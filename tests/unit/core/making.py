@@ -143,6 +143,7 @@ def view(
     running: bool = False,
     unstarted: bool = False,
     report: Report | None = None,
+    progress: str = "",
     usage: Usage | None = None,
 ) -> ProposalView:
     """A proposal that may run, and its world. `findings` None = no preview gathered for this decision."""
@@ -159,6 +160,7 @@ def view(
         running=running,
         unstarted=unstarted,
         report=report,
+        progress=progress,
         usage=usage or Unused(),
     )
 

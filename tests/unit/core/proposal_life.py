@@ -119,6 +119,7 @@ class Life:
             if self.report and (self.open is None or self.open.id != self.report.attempt_id):
                 self.report = None
             if decision.act:
+                self.report = None  # of preconditions that are met
                 self._act(decision)
             elif not changed:
                 self._at_rest()
@@ -165,7 +166,7 @@ class Life:
             return
         if work is Work.RUN:
             self._check_run(attempt)
-        else:
+        elif work is not Work.CHECK:
             assert work is not Work.VERIFY or attempt.operation in self.known_done
         self.running = Running(attempt, work)
 
@@ -179,6 +180,8 @@ class Life:
         assert not self.spec.get("cancelled")
         assert not self.spec.get("suspend")
         assert self.now < attempt.deadline
+        met = attempt.preconditions_met_at is not None
+        assert met is bool(self.spec.get("preconditions")), "it starts without its preconditions"
 
     def _at_rest(self) -> None:
         if self.status.outcome is not None:
@@ -226,6 +229,7 @@ class Life:
             self.unsettled.discard(operation)
         if facts.get("verified"):
             facts["done"] = Done("done")
+        assert self.running.work is not Work.CHECK or effect is Effect.NOT_DONE, "looking changes nothing"
         self.report = Report(attempt.id, effect, self.now, message="so", **facts)
         self.running = None
 
@@ -243,7 +247,8 @@ class Life:
     def crash(self) -> None:
         """The process is gone; another one takes over."""
         open_attempt = self.open
-        if open_attempt and open_attempt.done_at is None:
+        waits = bool(self.spec.get("preconditions")) and open_attempt and open_attempt.preconditions_met_at is None
+        if open_attempt and open_attempt.done_at is None and not waits:
             self.unsettled.add(open_attempt.operation)
             self.known_done.discard(open_attempt.operation)  # what nobody has written down, nobody knows
             self.failed.discard(open_attempt.operation)

@@ -9,6 +9,7 @@ from unit.core.making import (
     CREATED,
     NOW,
     POST,
+    VALIDATED,
     after,
     attempt,
     attempts,
@@ -40,6 +41,8 @@ INTERRUPTED = AttemptResult.INTERRUPTED, None, False
 CANCELLED = AttemptResult.NOT_DONE, Outcome.CANCELLED, True
 EFFECT_MADE = AttemptResult.FAILED, Outcome.CANCELLED, True
 
+PRECONDITION = {"transient": False, "reason": Reason.PRECONDITION_FAILED}
+
 TABLE = [
     # effect, facts, idempotent, at most once
     ("done, verified", Effect.DONE, {"verified": True}, SUCCEEDED, SUCCEEDED),
@@ -49,6 +52,9 @@ TABLE = [
     ("done, then cancelled", Effect.DONE, {"stop": Stop.CANCELLED}, EFFECT_MADE, EFFECT_MADE),
     ("done, then halted", Effect.DONE, {"stop": Stop.HALTED}, INTERRUPTED, INTERRUPTED),
     ("done, then crashed", Effect.DONE, {"stop": Stop.CRASHED}, INTERRUPTED, INTERRUPTED),
+    ("done, cannot be told", Effect.DONE, {"reason": Reason.CANNOT_TELL}, VERIFY_AGAIN, VERIFY_AGAIN),
+    ("not done, precondition", Effect.NOT_DONE, PRECONDITION, REFUSED, REFUSED),
+    ("not done, crashed", Effect.NOT_DONE, {"stop": Stop.CRASHED}, INTERRUPTED, INTERRUPTED),
     ("not done, transient", Effect.NOT_DONE, {}, AGAIN, AGAIN),
     ("not done, permanent", Effect.NOT_DONE, {"transient": False}, REFUSED, REFUSED),
     ("not done, timeout", Effect.NOT_DONE, {"stop": Stop.TIMEOUT}, AGAIN, AGAIN),
@@ -119,6 +125,23 @@ def test_an_unclear_end_says_what_to_look_at() -> None:
         pytest.param(
             claimed(attempt(1, "NotDone"), attempt(2, "NotDone"), attempt(3), retryCount=2),
             report(Effect.NOT_DONE, of="attempt-3"), Outcome.FAILED, Reason.ATTEMPTS_EXHAUSTED, id="exhausted",
+        ),
+        pytest.param(
+            claimed(attempt()), report(Effect.NOT_DONE, **PRECONDITION), Outcome.FAILED, Reason.PRECONDITION_FAILED,
+            id="a precondition is false",
+        ),
+        pytest.param(
+            claimed(attempt(1, "Unknown"), attempt(2)), report(Effect.NOT_DONE, of="attempt-2", **PRECONDITION),
+            Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN, id="a precondition is false after a lost answer",
+        ),
+        pytest.param(
+            claimed(attempt(1, "Failed"), attempt(2, "Failed"), attempt(3), retryCount=2),
+            report(Effect.DONE, of="attempt-3", reason=Reason.CANNOT_TELL), Outcome.UNKNOWN, Reason.OUTCOME_UNKNOWN,
+            id="what it is for cannot be told to the end",
+        ),
+        pytest.param(
+            claimed(attempt(1, "Failed"), attempt(2, "Failed", reason="CannotTell"), attempt(3), retryCount=2),
+            report(Effect.DONE, of="attempt-3"), Outcome.FAILED, Reason.ATTEMPTS_EXHAUSTED, id="told at last: no",
         ),
         pytest.param(
             claimed(attempt(1, "Unknown"), attempt(2, "NotDone"), attempt(3), retryCount=2),
@@ -342,3 +365,59 @@ def test_a_claim_whose_answer_was_lost_is_started_when_it_is_found() -> None:
     verifying = decide(view(status=claimed(attempt(2, doneAt=rfc3339(NOW))), unstarted=True), NOW, CHANCE)
     assert verifying.act is not None
     assert verifying.act.work is Work.VERIFY
+
+
+FREEZE = {"start": rfc3339(after(-60)), "end": rfc3339(after(60)), "reason": "sale"}
+WINDOW = {"start": "02:00", "end": "04:00", "timeZone": "UTC"}
+CHECKED: Any = {"preconditions": [{"http": {"url": "https://hooks.example.com/x"}, "expression": "status == 200",
+                                   "timeoutSeconds": 600}], "timeoutSeconds": 30}  # fmt: skip
+MET = report(Effect.NOT_DONE, met=True)
+
+
+def test_the_time_of_an_attempt_counts_from_when_its_preconditions_are_met() -> None:
+    """Or else what waited long would have its effect cut off."""
+    first = decide(view(CHECKED, VALIDATED), NOW, CHANCE)
+    assert first.act is not None
+    assert first.act.work is Work.CHECK
+    assert first.act.attempt.deadline == after(630)
+    late = after(590)
+    seen = view(CHECKED, claimed(attempt(deadline=rfc3339(after(630)))), report=MET)
+    go = decide(seen, late, CHANCE)
+    assert go.act is not None
+    assert go.act.work is Work.RUN
+    assert (go.act.attempt.preconditions_met_at, go.act.attempt.deadline) == (late, after(620))
+    assert go.status is not None
+    assert go.status.attempts == (go.act.attempt,), "it is written before the effect"
+
+
+@pytest.mark.parametrize(
+    ("changed", "rule"),
+    [
+        pytest.param({"policies": [{"mode": "Observe"}]}, "mode", id="no leave any more"),
+        pytest.param({"policies": [{"mode": "Execute", "freezes": [FREEZE]}]}, "freezes", id="in a freeze by now"),
+        pytest.param({"policies": [{"mode": "Execute", "windows": [WINDOW]}]}, "windows", id="window over"),
+        pytest.param({"policies": [{"mode": "Execute", "kinds": {}}]}, "kinds", id="unknown rule"),
+        pytest.param({"policies": [{"mode": "Execute", "halt": True}]}, "halt", id="halted"),
+        pytest.param({"spec": {**CHECKED, "suspend": True}}, "suspend", id="suspended"),
+    ],
+)
+def test_what_changed_while_preconditions_were_waited_for_keeps_the_effect_back(changed: Any, rule: str) -> None:
+    seen = view(**{"spec": CHECKED, "status": claimed(attempt()), "report": MET, **changed})
+    kept = decide(seen, NOW, CHANCE)
+    assert kept.act is None
+    assert kept.status is not None
+    assert kept.status.attempts[-1].result is AttemptResult.INTERRUPTED
+    assert kept.status.retry_count is None
+    then = decide(with_status(seen, kept.status, report=None), NOW, CHANCE)
+    assert then.status is not None
+    assert next(c for c in then.status.conditions if c.type == "Reconciling").reason is Reason.BLOCKED
+    assert then.status.blocked is not None
+    assert then.status.blocked.rule == rule
+
+
+def test_a_deadline_does_not_make_a_failure_of_what_cannot_be_told() -> None:
+    dark = attempt(1, "Failed", reason="CannotTell", message="dark", doneAt=rfc3339(NOW))
+    for stored, outcome in ((dark, Outcome.UNKNOWN), ({**dark, "reason": "NotVerified"}, Outcome.FAILED)):
+        ended = decide(view({"activeDeadlineSeconds": 400}, claimed(stored)), after(200), CHANCE).status
+        assert ended is not None
+        assert ended.outcome is outcome

@@ -183,10 +183,10 @@ def test_deadlines_expire_what_never_started_and_fail_what_did(seen: ProposalVie
             id="unknown field inside",
         ),
         pytest.param(
-            view({"verify": [{"resource": {"apiVersion": "v1", "kind": "Pod", "name": "x"}, "expression": "true"}]}),
-            (FAILED, Reason.NOT_SUPPORTED, NOT_VALID),
-            "spec.verify",
-            id="not carried out",
+            view({"verify": [{"resource": {"apiVersion": "v1", "kind": "Pod", "name": "x"}, "expression": "objct"}]}),
+            (FAILED, Reason.INVALID_EXPRESSION, NOT_VALID),
+            "spec.verify[0].expression",
+            id="bad check",
         ),
         pytest.param(
             view({"action": "scale"}), (FAILED, Reason.UNKNOWN_ACTION, NOT_VALID), "scale-workload", id="unknown type"

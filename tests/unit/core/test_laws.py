@@ -36,6 +36,8 @@ PUT: Any = {"action": "http-request", "parameters": {"method": "PUT", "url": "ht
 JOB: Any = {"action": "run-job", "parameters": {"image": "alpine"}}
 FEW = settings(max_examples=15, stateful_step_count=40, deadline=None, print_blob=True)
 
+CHECK: Any = {"http": {"url": "https://hooks.example.com/ready"}, "expression": "json.ready"}
+
 retries = st.fixed_dictionaries(
     {},
     optional={
@@ -52,6 +54,7 @@ specs = st.fixed_dictionaries(
         "notBefore": st.sampled_from([rfc3339(after(-60))] * 3 + [rfc3339(after(30))]),
         "startingDeadlineSeconds": st.sampled_from([600, 10**6]),
         "mode": st.sampled_from(["Execute"] * 9 + ["DryRun"]),
+        "preconditions": st.sampled_from([[CHECK], [CHECK, {**CHECK, "timeoutSeconds": 40}]]),
     },
 )
 ACTIONS: Any = {"scale": SCALE, "put": PUT, "post": POST, "job": JOB, "log": LOG}
@@ -100,7 +103,7 @@ class Lives(RuleBasedStateMachine):
         self.life.go()
         if self.life.running:
             match self.life.running.work:
-                case Work.RUN:
+                case Work.RUN | Work.CHECK:
                     self.life.answer(Effect.NOT_DONE)
                 case Work.VERIFY:
                     self.life.answer(Effect.DONE)
@@ -149,6 +152,9 @@ class Lives(RuleBasedStateMachine):
         running = self.life.running
         assert running is not None
         facts: dict[str, Any] = {"stop": running.stop}
+        if running.work is Work.CHECK:
+            facts["met"] = effect is Effect.DONE and running.stop is None
+            effect = Effect.NOT_DONE
         if running.stop is not None:
             effect = Effect.UNCLEAR if effect is Effect.FAILED else effect
         elif timeout and effect in (Effect.NOT_DONE, Effect.UNCLEAR):
@@ -159,7 +165,7 @@ class Lives(RuleBasedStateMachine):
             effect, facts["stop"] = Effect.UNCLEAR, running.stop or Stop.CRASHED
         if effect is Effect.DONE and verified:
             facts |= {"verified": True, "stop": None}
-        if effect is Effect.NOT_DONE:
+        if effect is Effect.NOT_DONE and not facts.get("met"):
             facts |= {"transient": transient, "retry_after_seconds": retry_after}
         self.life.answer(effect, **facts)
         if look:
@@ -195,7 +201,9 @@ class Lives(RuleBasedStateMachine):
             life.go()
             if life.status.outcome is not None:
                 break
-            if life.running:
+            if life.running and life.running.work is Work.CHECK:
+                life.answer(Effect.NOT_DONE, met=True)
+            elif life.running:
                 life.answer(Effect.DONE, verified=True)
             else:
                 assert life.last.wake_at is not None
@@ -251,3 +259,35 @@ def test_what_may_run_once_is_not_repeated_after_a_crash() -> None:
     life.answer(Effect.UNCLEAR, stop=Stop.CRASHED)
     life.go()
     assert (life.status.outcome, life.claims) == (Outcome.UNKNOWN, 1)
+
+
+def test_a_crash_while_preconditions_are_waited_for_proves_that_nothing_was_done() -> None:
+    """Also of what may run once: without the record that they were met, nothing was sent."""
+    life = Life({**POST, "preconditions": [CHECK]})
+    life.go()
+    assert life.running is not None
+    assert life.running.work is Work.CHECK
+    life.crash()
+    life.go()
+    assert life.running is not None
+    assert (life.running.work, life.claims) == (Work.CHECK, 2)
+    life.answer(Effect.NOT_DONE, met=True)
+    life.go("lost")
+    assert life.running is not None
+    assert life.running.work is Work.RUN
+    life.answer(Effect.DONE, verified=True)
+    life.go()
+    assert (life.status.outcome, life.claims, life.status.retry_count) == (Outcome.SUCCEEDED, 2, None)
+
+
+def test_a_halt_after_the_preconditions_were_met_keeps_the_effect_from_starting() -> None:
+    life = Life({**POST, "preconditions": [CHECK]})
+    life.go()
+    life.change(policies=[EXECUTE, HALT])
+    life.answer(Effect.NOT_DONE, met=True)
+    life.go()
+    assert (life.running, life.status.blocked and life.status.blocked.rule) == (None, "halt")
+    life.change(**WELL)
+    life.go()
+    assert life.running is not None
+    assert life.running.work is Work.CHECK, "what was true then need not be true now"

@@ -52,7 +52,7 @@ def test_without_any_type_it_says_what_to_install() -> None:
             {"executor": {"builtIn": {"name": "wait", "version": 2}}}, "spec.executor.builtIn.version", id="version"
         ),
         pytest.param({"executor": {"job": {"template": {}}}}, "spec.executor.job", id="custom job"),
-        pytest.param({"executor": {"http": {"method": "GET", "url": "https://x"}}}, "spec.executor.http", id="http"),
+        pytest.param({"executor": {"http": {"method": "GET", "url": "ftp://x"}}}, "spec.executor.http", id="http"),
         pytest.param({"parameters": {"type": "array"}}, "spec.parameters.type", id="schema"),
         pytest.param({"defaults": {"colour": "red"}}, "spec.defaults.colour", id="unknown field inside"),
     ],

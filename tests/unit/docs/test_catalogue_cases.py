@@ -29,6 +29,11 @@ def test_it_is_at_most_once_if_its_type_is(case: Case) -> None:
 
 
 @each
+def test_what_takes_it_back_is_documented_where_anything_does(case: Case) -> None:
+    assert bool(case.type.about.undone_by) == bool(case.type.inverses)
+
+
+@each
 def test_it_says_how_its_effect_is_seen(case: Case) -> None:
     assert case.before != case.after or not case.effects
 

@@ -178,3 +178,23 @@ def test_messages_are_bounded_and_one_line() -> None:
     message = str(judge(READ, 500, {}, b"<html>\n" + b"x" * 100_000, NOW))
     assert len(message) < 1200
     assert "\n" not in message
+
+
+def test_the_disruption_budget_that_forbids_an_eviction_is_named() -> None:
+    pods = Resource("", "v1", "pods", "Pod")
+    asked = Asked("create", pods, "shop", "web-1", "eviction", may_change=True)
+    cause = {
+        "reason": "DisruptionBudget",
+        "message": "The disruption budget web needs 2 healthy pods and has 2 currently",
+    }
+    other = {"reason": "FieldValueInvalid", "message": "not about it"}
+    told = {"message": "Cannot evict pod.", "details": {"causes": [cause, other]}}
+    error = judge(asked, 429, {}, json.dumps(told).encode(), NOW)
+    assert isinstance(error, Throttled)
+    assert str(error) == f"create pods/eviction shop/web-1: Cannot evict pod. {cause['message']}"
+
+
+@pytest.mark.parametrize("details", [None, [], {"causes": None}, {"causes": ["text"]}, {"causes": {"a": 1}}])
+def test_causes_that_are_none_add_nothing(details: Any) -> None:
+    error = judge(WRITE, 429, {}, json.dumps({"message": "slow down", "details": details}).encode(), NOW)
+    assert str(error) == "patch deployments/scale shop/web: slow down"

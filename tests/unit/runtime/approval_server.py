@@ -13,6 +13,7 @@ from unit.core.making import SETTINGS
 from unit.runtime.approval_outside import Call, Found, Log, Outside, Reach, Scale
 from unit.runtime.fake_api import FakeApi, Operator
 
+from controller.actions.custom import CustomTypes
 from controller.actions.registry import Registry
 from controller.api.base import rfc3339
 from controller.core.enforcement import Enforcement
@@ -93,7 +94,9 @@ class Process(Operator):
 
     def __init__(self, api: "GuardedApi", outside: Outside, number: int) -> None:
         self.judge, self.outside, self.number, self.name = api.judge, outside, number, f"operator-{number}"
-        registry = Registry((Scale(), Call(lambda: self.judge.now), Log(), Found()))
+        registry = Registry(
+            (Scale(), Call(lambda: self.judge.now), Log(), Found()), CustomTypes(lambda: self.judge.now)
+        )
         for executor in registry:
             executor.outside, executor.operator = outside, number
         settings = replace(SETTINGS, owner=self.name)

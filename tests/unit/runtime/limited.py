@@ -9,6 +9,7 @@ from typing import Any
 from unit.core.making import NOW, REGISTRY
 from unit.runtime.fake_api import FakeApi, Operator
 
+from controller.actions.custom import CustomTypes
 from controller.actions.registry import Registry
 from controller.actions.restart_rollout import RestartRollout
 from controller.actions.rollouts import RolloutParameters
@@ -68,7 +69,9 @@ class Limited:
     @classmethod
     def make(cls, limits: Json, **policy: Any) -> "Limited":
         played = Played()
-        registry = Registry((*(action for action in REGISTRY if action.name != played.name), played))
+        registry = Registry(
+            (*(action for action in REGISTRY if action.name != played.name), played), CustomTypes(lambda: NOW)
+        )
         self = cls(Operator(registry=registry), played, registry)
         self.operator.api.yields = True
         played.began = self._began

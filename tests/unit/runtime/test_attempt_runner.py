@@ -1,6 +1,7 @@
 """Attempts as tasks: whatever becomes of one, its report says what is known of the effect, and no more."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, cast
@@ -9,12 +10,15 @@ import pytest
 from unit.core.making import attempt, attempts
 
 from controller.api.base import rfc3339
+from controller.api.common import Check
+from controller.api.names import Reason
 from controller.core.attempt_report import Effect, Report, Stop
+from controller.core.checks import named
 from controller.core.decision import Work
 from controller.core.errors import EffectFailed, LostAnswer, PermanentFailure, Throttled, TransientFailure
 from controller.core.operation import operation_time
-from controller.core.ports import Cluster, Done, Executor, Http, Journal, Operation, Request, Verified
-from controller.runtime import attempt_run
+from controller.core.ports import Cluster, Done, Executor, Http, HttpAnswer, Journal, Operation, Request, Verified
+from controller.runtime import attempt_run, checks, purpose
 from controller.runtime.attempt_run import Assignment
 from controller.runtime.attempts import AttemptRunner, Owner
 from controller.runtime.clock import utc_now
@@ -67,7 +71,18 @@ class Fake:
 class Scene:
     """A runner with one attempt."""
 
-    def __init__(self, fake: Fake, work: Work = Work.RUN, seconds: float = LATER, done: bool = False) -> None:
+    def __init__(
+        self,
+        fake: Fake,
+        work: Work = Work.RUN,
+        seconds: float = LATER,
+        done: bool = False,
+        *,
+        preconditions: Sequence[Check] = (),
+        verify: Sequence[Check] = (),
+        web: Any = None,
+    ) -> None:
+        """`web`: what answers to the GETs of checks."""
         self.fake = fake
         self.told: list[Owner] = []
         self.ended = asyncio.Event()
@@ -82,8 +97,10 @@ class Scene:
             attempt=made,
             operation=Operation(made.operation, operation_time(made.operation), made.deadline),
             executor=cast("Executor[Any]", fake),
-            request=Request(None, "shop", "a", "1", None, cast("Cluster", None), cast("Http", None)),  # type: ignore[type-var]
+            request=Request(None, "shop", "a", "1", None, cast("Cluster", None), cast("Http", web)),  # type: ignore[type-var]
             journal=fake.journal,
+            preconditions=named("preconditions", preconditions),
+            verify=named("verify", verify),
         )
 
     def _on_report(self, owner: Owner) -> None:
@@ -126,6 +143,9 @@ def told(report: Report) -> Any:
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(attempt_run, "FIRST_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(purpose, "FIRST_LOOK_SECONDS", 0.001)
+    monkeypatch.setattr(checks, "FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(checks, "LOOK_SECONDS", 0.2)
     monkeypatch.setattr(attempt_run, "STOP_SECONDS", 0.05)
     monkeypatch.setattr(attempt_run, "OBSERVE_SECONDS", 0.1)
     monkeypatch.setattr(attempt_run, "LAST_LOOK_SECONDS", 0.05)
@@ -470,3 +490,177 @@ def test_what_an_executor_breaks_with_is_logged_with_its_place(caplog: pytest.Lo
     came_to(Fake(run_=RuntimeError("whatever")))
     assert "Traceback" in caplog.text
     assert "RuntimeError: whatever" in caplog.text
+
+
+@dataclass
+class Web:
+    """Answers to GETs one after the other, the last one for ever: a status, JSON as text, or an error."""
+
+    answers: list[Any]
+    asked: int = 0
+
+    async def request(self, method: str, url: str, **how: Any) -> HttpAnswer:
+        assert (method, how["may_change"], how["body"]) == ("GET", False, None)
+        self.asked += 1
+        found = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(found, Exception):
+            raise found
+        if callable(found):
+            await found()
+        return HttpAnswer(found, {}, "") if isinstance(found, int) else HttpAnswer(200, {}, found)
+
+
+def of_web(seconds: int | None = None) -> list[Check]:
+    check = {"http": {"url": "https://hooks.example.com/ready"}, "expression": "json.ready", "timeoutSeconds": seconds}
+    return [Check.model_validate(check)]
+
+
+of_web_ready = named("verify", of_web())[0].expression
+"""Compiled now: the first one loads the library."""
+YES, NO = '{"ready": true}', '{"ready": false}'
+BEFORE = [
+    pytest.param([YES], None, (True, True, None), id="true"),
+    pytest.param([NO], None, (False, False, Reason.PRECONDITION_FAILED), id="false at the only look"),
+    pytest.param([NO, 503, NO, YES], 30, (True, True, None), id="true later"),
+    pytest.param([NO, "{}", NO], 1, (False, False, Reason.PRECONDITION_FAILED), id="never true"),
+    pytest.param([503], None, (False, True, None), id="cannot be told"),
+    pytest.param([NO, TransientFailure("reset")], 1, (False, True, None), id="cannot be told any more"),
+    pytest.param([forever], None, (False, True, None), id="no answer"),
+    pytest.param([PermanentFailure("no policy allows it")], 30, (False, False, None), id="not allowed"),
+]
+
+
+@pytest.mark.parametrize(("answers", "seconds", "expected"), BEFORE)
+def test_what_preconditions_come_to(answers: list[Any], seconds: int | None, expected: Any) -> None:
+    """Met; or nothing was done, and whether trying again may help."""
+
+    async def run() -> None:
+        scene = Scene(Fake(), Work.CHECK, preconditions=of_web(seconds), web=Web([*answers]))
+        scene.start()
+        report = await scene.report()
+        assert (report.met, report.transient, report.reason) == expected
+        assert (report.effect, report.stop) == (Effect.NOT_DONE, None)
+        assert scene.fake.calls == [], "nothing but looking"
+
+    asyncio.run(run())
+
+
+def test_two_preconditions_must_be_true_at_one_look() -> None:
+    """Each is true at every second look, never both: that is not what was asked for."""
+
+    async def run() -> None:
+        web = Web([YES, NO, NO, YES, YES, NO, NO, YES, YES, YES])
+        scene = Scene(Fake(), Work.CHECK, preconditions=of_web(30) * 2, web=web)
+        scene.start()
+        assert (await scene.report()).met
+        assert web.asked == 10
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("reason", [Stop.CANCELLED, Stop.HALTED])
+def test_waiting_for_preconditions_can_be_stopped(reason: Stop) -> None:
+    async def run() -> None:
+        web = Web([NO])
+        scene = Scene(Fake(), Work.CHECK, preconditions=of_web(30), web=web)
+        scene.start()
+        while not web.asked:  # noqa: ASYNC110  the fake knows no events
+            await asyncio.sleep(0.001)
+        scene.runner.stop(OWNER, reason)
+        report = await scene.report()
+        assert (report.effect, report.met, report.stop) == (Effect.NOT_DONE, False, reason)
+
+    asyncio.run(run())
+
+
+def test_a_shutdown_does_not_wait_for_preconditions() -> None:
+    async def run() -> None:
+        scene = Scene(Fake(), Work.CHECK, preconditions=of_web(30), web=Web([NO]))
+        await drained(scene, None, 100)
+        assert scene.runner.report(OWNER) is None
+
+    asyncio.run(run())
+
+
+AFTER = [
+    pytest.param([YES], None, (True, None, None), id="true"),
+    pytest.param([NO, 503, YES], None, (True, None, None), id="true later"),
+    pytest.param([NO], None, (False, None, Stop.TIMEOUT), id="never true"),
+    pytest.param([NO], 1, (False, None, None), id="not within its own time"),
+    pytest.param([503], None, (False, Reason.CANNOT_TELL, Stop.TIMEOUT), id="cannot be told"),
+    pytest.param([forever], None, (False, Reason.CANNOT_TELL, Stop.TIMEOUT), id="no answer"),
+    pytest.param(["{}"], 1, (False, Reason.CANNOT_TELL, None), id="cannot be told within its own time"),
+    pytest.param([503, NO], None, (False, None, Stop.TIMEOUT), id="told in the end"),
+]
+
+
+@pytest.mark.parametrize(("answers", "seconds", "expected"), AFTER)
+def test_what_verify_checks_come_to(answers: list[Any], seconds: int | None, expected: Any) -> None:
+    async def run() -> None:
+        fake = Fake(verify_=[MISSING, Verified(True)])
+        scene = Scene(fake, Work.RUN, 1.0 if expected[2] else LATER, verify=of_web(seconds), web=Web([*answers]))
+        scene.start()
+        report = await scene.report()
+        assert (report.verified, report.reason, report.stop) == expected
+        assert (report.effect, report.done) == (Effect.DONE, DONE)
+        assert report.transient
+        assert report.verified or "verify[0]" in report.message or "verify checks" in report.message
+
+    asyncio.run(run())
+
+
+def test_checks_are_not_asked_before_the_action_itself_is_verified() -> None:
+    async def run() -> None:
+        web = Web([YES])
+        scene = Scene(Fake(verify_=MISSING), Work.RUN, SOON, verify=of_web(), web=web)
+        scene.start()
+        report = await scene.report()
+        assert (report.message, report.reason, web.asked) == (MISSING.message, None, 0)
+
+    asyncio.run(run())
+
+
+def test_an_effect_that_is_looked_back_for_is_checked_too() -> None:
+    async def run() -> None:
+        scene = Scene(Fake(observe_=DONE), Work.OBSERVE, preconditions=of_web(), verify=of_web(), web=Web([NO, YES]))
+        scene.start()
+        assert told(await scene.report()) == (Effect.DONE, True, None)
+        assert "run" not in scene.fake.calls
+
+    asyncio.run(run())
+
+
+def test_progress_is_told_once_for_each_new_word_and_gone_with_the_attempt() -> None:
+    async def run() -> None:
+        told: list[str] = []
+        fake = Fake(run_=forever)
+        scene = Scene(fake)
+        scene.runner = AttemptRunner(
+            utc_now, scene._on_report, on_progress=lambda owner: told.append(scene.runner.progress(owner))
+        )
+        assert scene.runner.progress(OWNER) == ""
+        scene.start()
+        await scene.until("run")
+        for text in ("1 of 2", "1 of 2", "2 of 2"):
+            fake.journal.progress(text)
+        assert told == ["1 of 2", "2 of 2"]
+        scene.runner.stop(OWNER, Stop.CANCELLED)
+        await scene.report()
+        assert scene.runner.progress(OWNER) == ""
+
+    asyncio.run(run())
+
+
+def test_progress_hides_what_secrets_hold() -> None:
+    async def run() -> None:
+        fake = Fake(run_=forever)
+        scene = Scene(fake)
+        scene.assignment.request.redactor.learn("hunter2-hunter2")
+        scene.start()
+        await scene.until("run")
+        fake.journal.progress("asked with hunter2-hunter2")
+        assert scene.runner.progress(OWNER) == "asked with [redacted]"
+        scene.runner.stop(OWNER, Stop.CANCELLED)
+        await scene.report()
+
+    asyncio.run(run())

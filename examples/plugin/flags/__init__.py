@@ -1,0 +1,1 @@
+"""Action types for feature flags that are kept in a ConfigMap."""
