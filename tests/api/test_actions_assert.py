@@ -110,8 +110,8 @@ class Answering:
         (404, "gone", "status == 404", True),
         (200, '{"ready": false}', "json.ready", False),
         (200, "<html>", "json.ready", None),
-        (503, '{"ready": true}', "json.ready", None),
-        (429, "{}", "status == 429", None),
+        (503, '{"ready": false}', "json.ready", None),
+        (429, "{}", "status == 200", None),
     ],
 )
 def test_of_the_answer_to_a_get(status: int, text: str, expression: str, result: bool | None) -> None:
