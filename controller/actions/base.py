@@ -61,6 +61,10 @@ class Action(Executor[P]):
         """Whether it touches the API server with these parameters."""
         return self.needs_runner
 
+    def generic_kind(self, parameters: P) -> str | None:
+        """The kind that policies must allow (`core.kinds.kind_name`); None for a type that is for certain kinds."""
+        return None
+
     def question(self, parameters: P) -> Question | None:
         """The answers that it asks for, if it asks."""
         return None

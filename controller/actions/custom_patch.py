@@ -14,17 +14,13 @@ from controller.actions.insertion import Declared, filled, form_faults, is_place
 from controller.actions.marks import OPERATION, PROPOSAL_UID, mark
 from controller.actions.objects import OBJECT_NAME, ObjectName, read, target_of, without_bookkeeping
 from controller.api.actiontype import PatchExecutor
-from controller.api.base import GROUP
 from controller.api.names import Risk
 from controller.core.errors import NotFound
+from controller.core.kinds import kind_name, never
 from controller.core.ports import Cluster, Done, Json, Operation, PatchForm, PreviewResult, Request, Resource, Verified
 
 HERE = "spec.executor.patch"
 FORMS = {"merge": PatchForm.MERGE, "json": PatchForm.JSON, "apply": PatchForm.APPLY}
-_NEVER = frozenset(
-    {GROUP, "rbac.authorization.k8s.io", "admissionregistration.k8s.io", "apiextensions.k8s.io",
-     "apiregistration.k8s.io", "certificates.k8s.io"}
-)  # fmt: skip
 _OPERATIONS = frozenset({"add", "remove", "replace", "move", "copy", "test"})
 _OURS = ("apiVersion", "kind")
 _OURS_OF_METADATA = ("name", "namespace", "uid", "generateName", "managedFields")
@@ -180,8 +176,7 @@ def patch_faults(spec: PatchExecutor, declared: Declared) -> Iterator[str]:
 
 def _target_faults(spec: PatchExecutor, declared: Declared) -> Iterator[str]:
     target = spec.target
-    group = target.api_version.rpartition("/")[0]
-    if group in _NEVER or group.endswith(f".{GROUP}") or (group, target.kind) == ("", "Secret"):
+    if never(kind_name(target.api_version, target.kind)):
         yield f"{HERE}.target.kind: {target.kind} of {target.api_version} is never patched; use another way"
     if isinstance(target.name, str):
         if not OBJECT_NAME.fullmatch(target.name):

@@ -16,6 +16,7 @@ from controller.core.ports import Json, Operation, Request
 PROPOSAL_LABEL = f"{GROUP}/proposal"
 PROPOSAL_UID_LABEL = f"{GROUP}/proposal-uid"
 OPERATION_LABEL = f"{GROUP}/operation"
+SECRETS_ANNOTATION = f"{GROUP}/secrets"
 CONTAINER = "main"
 ONCE: Json = {"parallelism": 1, "completions": 1, "backoffLimit": 0, "podReplacementPolicy": "Failed"}
 """One pod, never restarted, never replaced while it may still run."""
@@ -40,8 +41,8 @@ def is_ours(job: Json, request: Request[Any], operation: Operation) -> bool:
     return owned and metadata.get("labels", {}).get(OPERATION_LABEL) == operation.id
 
 
-def manifest(request: Request[RunJobParameters], operation_id: str) -> Json:
-    """The Job of run-job as it is created."""
+def manifest(request: Request[RunJobParameters], operation_id: str, secrets: str = "") -> Json:
+    """The Job of run-job as it is created. `secrets`: which versions of Secrets were seen, to be kept with it."""
     parameters = request.parameters
     template_metadata: Json = {"labels": dict(parameters.labels)}
     if parameters.annotations:
@@ -54,10 +55,17 @@ def manifest(request: Request[RunJobParameters], operation_id: str) -> Json:
             "template": {"metadata": template_metadata, "spec": _pod_spec(parameters, request.runner)},
         },
         labels=parameters.labels,
+        annotations={SECRETS_ANNOTATION: secrets} if secrets else None,
     )
 
 
-def owned_job(request: Request[Any], operation_id: str, spec: Json, labels: Mapping[str, str]) -> Json:
+def owned_job(
+    request: Request[Any],
+    operation_id: str,
+    spec: Json,
+    labels: Mapping[str, str],
+    annotations: Mapping[str, str] | None = None,
+) -> Json:
     """A Job that runs one pod once, owned by the proposal; `spec` has its template and deadline."""
     ours = {
         PROPOSAL_LABEL: request.proposal,
@@ -81,6 +89,7 @@ def owned_job(request: Request[Any], operation_id: str, spec: Json, labels: Mapp
         "metadata": {
             "name": job_name(request.proposal, request.proposal_uid, operation_id),
             "labels": {**labels, **ours},
+            **({"annotations": dict(annotations)} if annotations else {}),
             "ownerReferences": [owner],
         },
         "spec": {**ONCE, **spec, "template": {**template, "metadata": metadata}},

@@ -8,50 +8,29 @@ from typing import Annotated, Any, TypeVar
 from pydantic import AfterValidator, Field, model_validator
 
 from controller.actions.base import Parameters
+from controller.actions.keys import LABEL_VALUE, check_free, check_keys
 from controller.actions.secrets import FromSecret, SecretName, SecretValue
-from controller.api.base import GROUP
 from controller.core.credentials import looks_like_credential
 
-_LABEL_NAME = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)")
-_PREFIX = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _VARIABLE = re.compile(r"[-._A-Za-z][-._A-Za-z0-9]{0,252}")
 _PASSWORD_IN_URL = re.compile(r"://[^/\s:@]*:[^/\s@]+@")
-_LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
-# What keys of these domains mean is up to others: some lift the node's protection of the pod, some name networks of
-# other namespaces.
-_RESERVED = ("kubernetes.io", "k8s.io", "cni.cncf.io")
-_COMMON = frozenset({"app.kubernetes.io", "cluster-autoscaler.kubernetes.io"})  # meant for users
-_OF_JOBS = frozenset({"job-name", "controller-uid"})
 
 Argument = Annotated[str, Field(max_length=4096)]
 Quantity = Annotated[str, Field(max_length=32, pattern=r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?$")]
 
 
 def _checked_keys(values: dict[str, str]) -> dict[str, str]:
-    for key in values:
-        prefix, slash, name = key.rpartition("/")
-        if not _LABEL_NAME.fullmatch(name) or (slash and not _PREFIX.fullmatch(prefix)):
-            raise ValueError(f"{key!r} is not a valid key")
+    check_keys(values)
     return values
 
 
-def _reserved_for(key: str) -> str | None:
-    prefix = key.rpartition("/")[0]
-    if prefix == GROUP:
-        return "the operator"
-    reserved = any(f".{prefix}".endswith(f".{domain}") for domain in _RESERVED) and prefix not in _COMMON
-    return "Kubernetes" if reserved or key in _OF_JOBS else None
-
-
 def _free_keys(values: dict[str, str]) -> dict[str, str]:
-    for key in values:
-        if owner := _reserved_for(key):
-            raise ValueError(f"{key} is reserved for {owner}; leave it out, or give it a prefix of your own")
+    check_free(values)
     return values
 
 
 LabelMap = Annotated[
-    dict[str, Annotated[str, Field(pattern=_LABEL_VALUE, max_length=63)]],
+    dict[str, Annotated[str, Field(pattern=LABEL_VALUE, max_length=63)]],
     Field(max_length=32, default_factory=dict),
     AfterValidator(_checked_keys),
 ]
@@ -152,6 +131,10 @@ class RunJobParameters(Parameters):
     """Mount the image read-only."""
     mount_service_account_token: bool = False
     """Give the container the runner's own token, with all its rights."""
+    report: bool = False
+    """Keep what the container leaves in /dev/termination-log as output `message`: everybody who may read the proposal
+    reads it. The runner then also reads the values of `secretEnv`, so that they are hidden in it.
+    """
     active_deadline_seconds: Annotated[int, Field(ge=1, le=604_800)] = 3600
     """After this time Kubernetes stops the Job and it has failed, in seconds."""
 
@@ -161,6 +144,8 @@ class RunJobParameters(Parameters):
             raise ValueError(f"secretEnv: {both[0]} also stands in env")
         if self.run_as_non_root and self.run_as_user == 0:
             raise ValueError("runAsUser: must not be 0 with runAsNonRoot")
+        if self.report and self.mount_service_account_token:
+            raise ValueError("report: not with mountServiceAccountToken, for the token could not be hidden in it")
         return self
 
     @property

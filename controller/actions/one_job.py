@@ -56,7 +56,12 @@ class OneJob(Action[P]):
             raise EffectFailed(f"Job {request.namespace}/{name} was deleted before its end was seen") from error
         if not self.is_ours(job, request, operation):
             raise EffectFailed(f"Job {request.namespace}/{name} was replaced by one that is not ours")
-        return finished(job)
+        seen = finished(job)
+        return await self.completed(request, job, seen) if seen.ok else seen
+
+    async def completed(self, request: Request[P], job: Json, seen: Verified) -> Verified:
+        """What its end gives beyond being complete: outputs. Changes nothing. Raises TransientFailure."""
+        return seen
 
     async def stop(self, request: Request[P], operation: Operation) -> None:
         """Suspends the Job, which ends its pod and keeps the record. Best effort: a failure is only logged."""

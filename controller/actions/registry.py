@@ -7,14 +7,23 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from controller.actions.apply_manifest import ApplyManifest
+from controller.actions.argocd_sync import ArgoCdSync
 from controller.actions.ask import Ask
+from controller.actions.assertion import Assert
 from controller.actions.base import Action
 from controller.actions.cordon_node import CordonNode, UncordonNode
 from controller.actions.custom import CustomTypes
 from controller.actions.delete_failed_pods import DeleteFailedPods
+from controller.actions.delete_job import DeleteJob
+from controller.actions.delete_resource import DeleteResource
 from controller.actions.drain_node import DrainNode
+from controller.actions.flux_reconcile import FluxReconcile
+from controller.actions.flux_suspend import FluxResume, FluxSuspend
 from controller.actions.http_request import HttpRequest
+from controller.actions.label_resource import AnnotateResource, LabelResource
 from controller.actions.log_message import LogMessage
+from controller.actions.patch_resource import PatchResource
 from controller.actions.pause_rollout import PauseRollout, ResumeRollout
 from controller.actions.remove_pod import DeletePod, EvictPod
 from controller.actions.restart_rollout import RestartRollout
@@ -82,7 +91,8 @@ class Registry:
         if parameters is None:
             return Traits(action.needs_runner, action.idempotent)
         parsed = action.parse(parameters)
-        return Traits(action.acts_as_runner(parsed), action.idempotent and action.is_idempotent(parsed))
+        repeatable = action.idempotent and action.is_idempotent(parsed)
+        return Traits(action.acts_as_runner(parsed), repeatable, action.generic_kind(parsed))
 
 
 def built_ins(now: Callable[[], datetime], more: tuple[Action[Any], ...] = ()) -> Registry:
@@ -91,6 +101,7 @@ def built_ins(now: Callable[[], datetime], more: tuple[Action[Any], ...] = ()) -
         (
             Wait(now),
             LogMessage(),
+            Assert(now),
             Ask(),
             ScaleWorkload(),
             RestartRollout(now),
@@ -111,8 +122,18 @@ def built_ins(now: Callable[[], datetime], more: tuple[Action[Any], ...] = ()) -
             DrainNode(now),
             TaintNode(),
             UntaintNode(),
-            HttpRequest(now),
+            LabelResource(),
+            AnnotateResource(),
+            PatchResource(),
+            ApplyManifest(),
+            DeleteResource(),
             RunJob(),
+            DeleteJob(),
+            HttpRequest(now),
+            FluxReconcile(),
+            FluxSuspend(),
+            FluxResume(),
+            ArgoCdSync(),
             *more,
         ),
         CustomTypes(now),

@@ -7,7 +7,7 @@ whether a value is of a form that can be used: that comes out only when it is us
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema, model_validator
@@ -67,6 +67,12 @@ async def resolve(request: Request[Any], named: Mapping[str, FromSecret]) -> dic
     """The values as they are now, by parameter; from here on the attempt's redactor hides them. Raises the same."""
     found = await _data(request, named)
     return {path: _value(request, path, ref, found[path]) for path, ref in named.items()}
+
+
+async def versions(request: Request[Any], names: Iterable[str]) -> str:
+    """Which Secrets there are by uid and version, as one text: the same for as long as none was written."""
+    found = {name: (await request.cluster.get(SECRETS, name))["metadata"] for name in sorted(set(names))}
+    return " ".join(f"{name}={metadata['uid']}/{metadata['resourceVersion']}" for name, metadata in found.items())
 
 
 async def _data(request: Request[Any], named: Mapping[str, FromSecret | str]) -> dict[str, str]:

@@ -116,6 +116,8 @@ class Reason(StrEnum):
     """The API server refuses the change in its dry run."""
     PREVIEW_UNAVAILABLE = "PreviewUnavailable"
     """The dry run fails for a reason that may pass; it is asked for again."""
+    KIND_NOT_ALLOWED = "KindNotAllowed"
+    """No policy lets generic actions touch that kind."""
     # Approved
     NOT_REQUIRED = "NotRequired"
     APPROVED = "Approved"

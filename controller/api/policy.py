@@ -94,7 +94,7 @@ class KindRule(SpecModel):
     """Which kinds generic actions may touch."""
 
     allowed: Names | None = None
-    """`group/Kind`."""
+    """`group/Kind`, of the core group `Kind`: `apps/Deployment`, `ConfigMap`. Without any list: none."""
 
 
 class Limits(SpecModel):

@@ -43,7 +43,7 @@ class ParameterSchema:
         lines = {line for error in errors for line in (_secret_lines(error, path) or _lines(error, path, self._of))}
         faults = sorted(lines - {f"{path}.{name}: {REQUIRED}" for name in _with_parents(computed)})
         if len(faults) > MAX_FAULTS:
-            faults = [*faults[:MAX_FAULTS], f"and {len(faults) - MAX_FAULTS} more"]
+            faults = [*faults[:MAX_FAULTS], f"{path}: {len(faults) - MAX_FAULTS} more faults"]
         return faults
 
 

@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from controller.api.base import unknown_fields
 from controller.api.names import Mode
 from controller.api.policy import ActionPolicy, ApprovalRule, Freeze, Limits, PolicySpec, Protect, TargetRule, Window
+from controller.core.kinds import listing_fault
 from controller.core.matching import Fit, PolicySubject, fit
 from controller.core.ports import Egress, Network
 from controller.core.windows import zone_faults
@@ -48,6 +49,8 @@ class EffectivePolicy:
     fault: Stated[SpecFault] | None = None
     """Of a policy that cannot be carried out as it stands: what it matches is blocked."""
     egress: Egress = field(default_factory=Egress)
+    kinds: frozenset[str] | None = None
+    """What generic actions may touch, `group/Kind`; None = no policy that surely matches names any: nothing."""
     approvals: tuple[Stated[ApprovalRule], ...] = ()
     windows: tuple[Stated[tuple[Window, ...]], ...] = ()
     """Something starts only inside at least one window of each of these."""
@@ -76,6 +79,7 @@ def effective(policies: Sequence[ActionPolicy], subject: PolicySubject) -> Effec
             (Stated(policy.metadata.name, fault) for policy in matching for fault in spec_faults(policy.spec)), None
         ),
         egress=_egress(matching, sure),
+        kinds=_shared((p.spec.kinds.allowed, p.metadata.name in sure) for p in matching if p.spec.kinds),
         windows=tuple(Stated(p.metadata.name, p.spec.windows) for p in matching if p.spec.windows),
         freezes=tuple(Stated(p.metadata.name, freeze) for p in matching for freeze in p.spec.freezes),
         limits=tuple(Stated(p.metadata.name, limits) for p in matching if (limits := _given(p.spec.limits))),
@@ -91,6 +95,9 @@ def spec_faults(spec: PolicySpec) -> Iterator[SpecFault]:
     """Why the policy cannot be carried out as it stands."""
     for path in unsupported_fields(spec):
         yield SpecFault(path, NOT_CARRIED_OUT)
+    for index, name in enumerate((spec.kinds.allowed if spec.kinds else None) or ()):
+        if message := listing_fault(name):
+            yield SpecFault(f"spec.kinds.allowed[{index}]", message)
     for index, message in zone_faults(spec.windows):
         yield SpecFault(f"spec.windows[{index}].timeZone", message)
 
@@ -98,8 +105,6 @@ def spec_faults(spec: PolicySpec) -> Iterator[SpecFault]:
 def unsupported_fields(spec: PolicySpec) -> Iterator[str]:
     """Paths of fields that are set but that this operator does not carry out: what matches such a policy is blocked."""
     yield from unknown_fields(spec, "spec")
-    if spec.kinds:
-        yield "spec.kinds"
 
 
 def _given(limits: Limits | None) -> Limits | None:

@@ -134,6 +134,17 @@ class PatchForm(StrEnum):
     """
 
 
+class Propagation(StrEnum):
+    """What becomes of the objects that a deleted one owns."""
+
+    BACKGROUND = "Background"
+    """They are deleted after it."""
+    FOREGROUND = "Foreground"
+    """They are deleted before it is gone."""
+    ORPHAN = "Orphan"
+    """They stay."""
+
+
 class Cluster(Protocol):
     """The API server, spoken to as the runner. Namespaced resources are those of the proposal's namespace only, but
     where a parameter says otherwise.
@@ -184,9 +195,13 @@ class Cluster(Protocol):
         *,
         form: PatchForm = PatchForm.MERGE,
         subresource: str = "",
+        force: bool = False,
         dry_run: bool = False,
     ) -> Json:
-        """The changed object. `metadata.resourceVersion` or `uid` in a merge patch are preconditions."""
+        """The changed object. `metadata.resourceVersion` or `uid` in a merge patch are preconditions.
+
+        `force`: with APPLY, take the fields of other managers over instead of a Conflict.
+        """
         ...
 
     async def delete(
@@ -195,10 +210,14 @@ class Cluster(Protocol):
         name: str,
         *,
         uid: str,
+        propagation: Propagation = Propagation.BACKGROUND,
         grace_period_seconds: int | None = None,
         dry_run: bool = False,
     ) -> None:
-        """Deletes the object with that uid (background propagation); by default with its own grace period."""
+        """Deletes the object, if it still has that uid; by default with its own grace period.
+
+        Raises Conflict, NotFound.
+        """
         ...
 
 

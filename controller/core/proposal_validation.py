@@ -1,9 +1,9 @@
-"""What is wrong with a proposal as it was written: fields, checks, action, parameters, retry settings, runner."""
+"""What is wrong with a proposal as it was written: fields, checks, action, parameters, retry settings, kind, runner."""
 
 from controller.api.names import Reason
 from controller.core.check_faults import check_faults
 from controller.core.checks import read_objects
-from controller.core.validation import action_faults, field_faults
+from controller.core.validation import action_faults, field_faults, kind_faults
 from controller.core.view import Fault, ProposalView
 
 
@@ -22,8 +22,11 @@ def validation_faults(view: ProposalView) -> list[Fault]:
     except ValueError as error:
         return [Fault(Reason.INVALID_SPEC, f"spec.retry: {error}")]
     traits = view.world.catalogue.executors.traits(view.type, spec.parameters)
+    faults += kind_faults(traits, view.policy, "spec")
     needs_runner = traits.needs_runner or read_objects((*spec.preconditions, *spec.verify))
-    return [RUNNER_MISSING] if needs_runner and view.runner is None and not view.policy.conflict else []
+    if needs_runner and view.runner is None and not view.policy.conflict:
+        faults.append(RUNNER_MISSING)
+    return faults
 
 
 RUNNER_MISSING = Fault(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from controller.core.ports import Json
 
-NAMES = frozenset({"kind", "name", "namespace", "node", "url"})
+NAMES = frozenset({"kind", "name", "namespace", "node", "url", "manifest"})
 
 
 def target_of(fixed: Iterable[str], namespace: str, parameters: Json) -> str | None:
@@ -19,6 +19,8 @@ def target_of(fixed: Iterable[str], namespace: str, parameters: Json) -> str | N
             return f"Node {node}"
         case {"url": url}:
             return str(url).partition("?")[0]
+        case {"manifest": {"kind": kind, "metadata": {"name": name}}}:
+            return f"{kind} {namespace}/{name}"
         case {"name": name}:
             path = f"{named.get('namespace', namespace)}/{name}"
             return f"{named['kind']} {path}" if "kind" in named else path

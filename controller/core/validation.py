@@ -5,9 +5,11 @@ from difflib import SequenceMatcher
 
 from controller.api.base import SpecModel, unknown_fields
 from controller.api.names import Reason
+from controller.core import kinds
+from controller.core.policy import EffectivePolicy
 from controller.core.ports import Json
 from controller.core.view import Fault
-from controller.core.world import Catalogue, Executors, TypeEntry
+from controller.core.world import Catalogue, Executors, Traits, TypeEntry
 
 MAX_LISTED_TYPES = 12
 
@@ -51,6 +53,16 @@ def _reading_faults(executors: Executors, entry: TypeEntry, parameters: Json, pa
     except ValueError as error:
         return [f"{path}.{line}" for line in str(error).splitlines()]
     return []
+
+
+def kind_faults(traits: Traits, policy: EffectivePolicy, path: str) -> Iterator[Fault]:
+    """Why a generic action may not touch the kind that it names. `path`: `spec` or a step's."""
+    if traits.kind is None:
+        return
+    if kinds.never(traits.kind):
+        yield Fault(Reason.KIND_NOT_ALLOWED, f"{path}.parameters: {traits.kind} {kinds.NEVER}")
+    elif message := kinds.refusal(traits.kind, policy.kinds):
+        yield Fault(Reason.KIND_NOT_ALLOWED, f"{path}.parameters: {message}", missing=True)
 
 
 def type_fault(entry: TypeEntry, executors: Executors) -> Fault | None:

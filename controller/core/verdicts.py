@@ -14,6 +14,8 @@ from controller.core.view import Fault, Findings
 from controller.core.windows import is_open, next_opening
 
 MAX_FAULTS_TOLD = 20
+_RULES = {Reason.RUNNER_MISSING: "serviceAccountName", Reason.KIND_NOT_ALLOWED: "kinds.allowed"}
+"""Which rule keeps what was in order once from starting; else it is its type."""
 WORKFLOW_KIND = "ActionWorkflow"
 PREVIEW_AGAIN = timedelta(seconds=15)
 PROTECTED_AGAIN = timedelta(minutes=5)
@@ -109,8 +111,7 @@ def faults_block(faults: list[Fault]) -> Block | None:
     if not faults:
         return None
     first = faults[0]
-    rule = "serviceAccountName" if first.reason is Reason.RUNNER_MISSING else "type"
-    return Block(first.reason, rule, first.message)
+    return Block(first.reason, _RULES.get(first.reason, "type"), first.message)
 
 
 def halt_block(policy: EffectivePolicy) -> Block | None:

@@ -11,7 +11,7 @@ from controller.core.earlier import earlier_faults
 from controller.core.expression_faults import expression_faults
 from controller.core.graph import graph_faults, step_path
 from controller.core.runbook import own_faults
-from controller.core.validation import action_faults, field_faults
+from controller.core.validation import action_faults, field_faults, kind_faults
 from controller.core.view import Fault, WorkflowView
 from controller.core.world import retry_config
 
@@ -80,8 +80,9 @@ def _action_faults(view: WorkflowView, step: Step, path: str) -> Iterator[Fault]
         retry_config(entry, *(retry.wire() for retry in (view.workflow.spec.retry, step.retry) if retry))
     except ValueError as error:
         yield Fault(Reason.INVALID_SPEC, f"{path}.retry: {error}")
-    needs_runner = catalogue.executors.traits(entry, None if computed else step.parameters).needs_runner
-    needs_runner = needs_runner or read_objects((*step.preconditions, *step.verify))
+    traits = catalogue.executors.traits(entry, None if computed else step.parameters)
+    yield from kind_faults(traits, view.policy_of(step.action), path)
+    needs_runner = traits.needs_runner or read_objects((*step.preconditions, *step.verify))
     if needs_runner and view.runner_of(step.action) is None:
         message = view.policy_of(step.action).conflict or (
             "it, or a check of it, touches the API server and needs a ServiceAccount to act as; name one in "

@@ -26,6 +26,8 @@ class Traits:
 
     needs_runner: bool
     idempotent: bool
+    kind: str | None = None
+    """Of a generic action: the kind that it touches, as policies name kinds (`core.kinds`)."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from functools import partial
 
 import aiohttp
 
-from controller.core.ports import Json, PatchForm, Resource
+from controller.core.ports import Json, PatchForm, Propagation, Resource
 from controller.kube import answers, paths
 from controller.kube.answers import Asked, Expired
 from controller.kube.retries import read_again
@@ -158,12 +158,14 @@ class Api:
         form: PatchForm = PatchForm.MERGE,
         namespace: str | None = None,
         subresource: str = "",
+        force: bool = False,
         dry_run: bool = False,
     ) -> Json:
         """The changed object. Raises Conflict, NotFound."""
         asked = Asked("patch", resource, namespace, name, subresource, may_change=not dry_run)
         path = paths.item(resource, namespace, name, subresource)
-        return await self._ask(asked, "PATCH", path + _write(dry_run), _PATCH[form], body)
+        how = _write(dry_run) + (paths.FORCE if force else "")
+        return await self._ask(asked, "PATCH", path + how, _PATCH[form], body)
 
     async def delete(
         self,
@@ -173,7 +175,7 @@ class Api:
         namespace: str | None = None,
         uid: str = "",
         resource_version: str = "",
-        propagation: str = "Background",
+        propagation: Propagation = Propagation.BACKGROUND,
         grace_period_seconds: int | None = None,
         dry_run: bool = False,
     ) -> None:

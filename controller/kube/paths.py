@@ -8,6 +8,7 @@ from controller.core.ports import Resource
 
 WRITE = "?fieldManager=action-operator&fieldValidation=Strict"
 DRY_RUN = "&dryRun=All"
+FORCE = "&force=true"
 
 
 def collection(resource: Resource, namespace: str | None) -> str:

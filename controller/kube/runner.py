@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Sequence
 from typing import TypeVar
 
 from controller.core.errors import ActionError, PermanentFailure, RightMissing
-from controller.core.ports import Journal, Json, PatchForm, Resource
+from controller.core.ports import Journal, Json, PatchForm, Propagation, Resource
 from controller.kube import grants
 from controller.kube.answers import Asked, Denied
 from controller.kube.api import Api
@@ -78,13 +78,14 @@ class RunnerCluster:
         *,
         form: PatchForm = PatchForm.MERGE,
         subresource: str = "",
+        force: bool = False,
         dry_run: bool = False,
     ) -> Json:
         """The changed object."""
         where = self._where(resource)
         asked = Asked("patch", resource, where, name, subresource)
         patched = self._api.patch(
-            resource, name, body, form=form, namespace=where, subresource=subresource, dry_run=dry_run
+            resource, name, body, form=form, namespace=where, subresource=subresource, force=force, dry_run=dry_run
         )
         return await self._as_runner(asked, patched)
 
@@ -94,14 +95,21 @@ class RunnerCluster:
         name: str,
         *,
         uid: str,
+        propagation: Propagation = Propagation.BACKGROUND,
         grace_period_seconds: int | None = None,
         dry_run: bool = False,
     ) -> None:
-        """Deletes the object with that uid (background propagation)."""
+        """Deletes the object, if it still has that uid."""
         where = self._where(resource)
         asked = Asked("delete", resource, where, name)
         deleted = self._api.delete(
-            resource, name, namespace=where, uid=uid, grace_period_seconds=grace_period_seconds, dry_run=dry_run
+            resource,
+            name,
+            namespace=where,
+            uid=uid,
+            propagation=propagation,
+            grace_period_seconds=grace_period_seconds,
+            dry_run=dry_run,
         )
         await self._as_runner(asked, deleted)
 

@@ -1,5 +1,6 @@
 """run-job on a real API server: one Job at most, found again only if it is ours, its end told as it was."""
 
+import base64
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,8 +12,9 @@ from acting import WAIT_SECONDS, Play, Stage, new
 from controller.actions.job_manifest import job_name
 from controller.api.base import API_VERSION
 from controller.core.errors import EffectFailed, PermanentFailure
-from controller.core.ports import Done
+from controller.core.ports import Cluster, Done, Operation
 from localcluster.controlplane import ControlPlane
+from localcluster.errors import RequestFailed
 
 OUTCOME = "localcluster.actionoperator.dev/outcome"
 RIGHTS = {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["create", "get", "patch"]}
@@ -246,3 +248,112 @@ def wait(so: Callable[[], bool]) -> None:
     while not so():
         assert time.monotonic() < until
         time.sleep(0.1)
+
+
+READS_PODS = {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]}
+CANARY = "hunter2-hunter2"
+
+
+def listing(stage: Stage) -> None:
+    """Let the runner list pods too."""
+    path = f"/apis/rbac.authorization.k8s.io/v1/namespaces/{stage.namespace}/roles/runner-{stage.namespace}"
+    role = stage.admin("GET", path)
+    role["rules"].append(READS_PODS)
+    stage.admin("PUT", path, role)
+
+
+def leave(stage: Stage, uid: str, message: str) -> None:
+    """What the container of the Job left at its end, as the node reports it."""
+    path = f"v1:pods?labelSelector=batch.kubernetes.io/controller-uid%3D{uid}"
+    ended = {"terminated": {"exitCode": 0, "message": message}}
+    container = {"name": "main", "image": "x", "imageID": "", "ready": False, "restartCount": 0, "state": ended}
+
+    def reported() -> bool:
+        found: Any = stage.admin("GET", path)["items"]
+        if not found or "nodeName" not in found[0]["spec"]:
+            return False
+        found[0]["status"] |= {"phase": "Succeeded", "containerStatuses": [container]}
+        try:
+            stage.admin("PUT", f"v1:pods/{found[0]['metadata']['name']}/status", found[0])
+        except RequestFailed as error:
+            if error.status != 409:
+                raise
+            return False
+        return True
+
+    wait(reported)
+
+
+def reporting(stage: Stage, **parameters: Any) -> tuple[Play, Operation]:
+    """A Job that reports, and whose container ends when a test says so."""
+    job, operation = play(stage, labels={OUTCOME: "never"}, report=True, **parameters), new()
+    assert "its termination message becomes an output" in job.preview().changes[0].after
+    return job, operation
+
+
+def told(stage: Stage, job: Play, operation: Operation) -> Any:
+    """How it ended, as the attempt tells it: what the redactor knows is hidden."""
+
+    async def verified(cluster: Cluster) -> tuple[str, Any]:
+        request = job.request(cluster)
+        found = await job.action.verify(request, operation)
+        return request.redactor.text(found.message), request.redactor.json(found.outputs)
+
+    job.verified(operation)
+    stage.calls.clear()
+    return stage.act(verified)
+
+
+def test_what_a_job_reports_shows_no_secret(stage: Stage) -> None:
+    lend(stage, "db", password=CANARY)
+    listing(stage)
+    job, operation = reporting(stage, **PASSWORD)
+    uid = job.run(operation).outputs["uid"]
+    assert not job.verify(operation).ok
+    leave(stage, uid, f"migrated 12 tables as {CANARY} ({base64.b64encode(CANARY.encode()).decode()})")
+    message, outputs = told(stage, job, operation)
+    assert CANARY not in str(outputs)
+    assert outputs["message"].startswith("migrated 12 tables as [redacted]")
+    assert base64.b64encode(CANARY.encode()).decode()[:12] not in str(outputs)
+    assert message == "It is complete."
+
+
+def test_a_secret_that_changed_withholds_the_message(stage: Stage) -> None:
+    lend(stage, "db", password=CANARY)
+    listing(stage)
+    job, operation = reporting(stage, **PASSWORD)
+    uid = job.run(operation).outputs["uid"]
+    secret: Any = stage.admin("GET", "v1:secrets/db")
+    secret["stringData"] = {"password": "another-value"}
+    stage.admin("PUT", "v1:secrets/db", secret)
+    leave(stage, uid, f"done with {CANARY}")
+    message, outputs = told(stage, job, operation)
+    assert outputs == {}
+    assert "is withheld: a Secret that it uses was changed" in message
+    stage.admin("DELETE", "v1:secrets/db")
+    message, outputs = told(stage, job, operation)
+    assert (outputs, "could not be read" in message) == ({}, True)
+
+
+def test_a_value_that_could_not_be_hidden_gets_into_no_job_that_reports(stage: Stage) -> None:
+    lend(stage, "db", password="short")
+    job, operation = reporting(stage, **PASSWORD)
+    with pytest.raises(PermanentFailure, match="must have at least 8 characters"):
+        job.run(operation)
+    assert jobs(stage) == []
+
+
+def test_without_the_right_or_a_message_it_still_succeeds(stage: Stage) -> None:
+    job, operation = reporting(stage)
+    leave(stage, job.run(operation).outputs["uid"], "")
+    message, outputs = told(stage, job, operation)
+    assert (outputs, "could not be read" in message, "may not list pods" in message) == ({}, True, True)
+    listing(stage)
+    assert told(stage, job, operation) == ("It is complete. It left no message.", {})
+
+
+def test_a_job_that_was_not_asked_to_reports_nothing(stage: Stage) -> None:
+    job, operation = play(stage, labels={OUTCOME: "never"}), new()
+    leave(stage, job.run(operation).outputs["uid"], "migrated 12 tables")
+    assert told(stage, job, operation) == ("It is complete.", {})
+    assert stage.calls == ["get jobs"]

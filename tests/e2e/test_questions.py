@@ -2,14 +2,16 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from harness.people import RBAC, admit_people, ballot, vote
 from harness.people import ask as propose
-from harness.stage import Json, Stage, proposal, workflow
+from harness.stage import RUNNER, Json, Stage, deployment, proposal, workflow
 
+ROOT = Path(__file__).parents[2]
 OPTIONS: Json = {"question": "To which region?", "options": ["eu", "us"]}
 
 
@@ -128,3 +130,19 @@ def test_the_command_answers_and_pending_shows_the_question(stage: Stage) -> Non
     assert done.returncode == 0, done.stdout + done.stderr
     assert "you answered ap/typed" in done.stdout
     assert stage.outcome("ap", "typed")["outputs"] == {"answer": "eu", "by": "carol"}
+
+
+def test_the_example_scales_to_what_is_answered(stage: Stage) -> None:
+    raw = yaml.safe_load((ROOT / "examples" / "workflows" / "ask-and-scale.yaml").read_text())
+    del raw["metadata"]["namespace"]
+    raw["spec"]["serviceAccountName"] = RUNNER
+    stage.apply(deployment("checkout", 1))
+    stage.kubectl("create", "-f", "-", input=yaml.safe_dump(raw), user="bob")
+    stage.phase("aw", "ask-and-scale", "AwaitingApproval")
+    assert "created" in vote(stage, "alice", "ask-and-scale", kind="aw")
+    started = stage.wait("aw", "ask-and-scale", lambda status: (status.get("steps") or [{}])[0].get("uid"))
+    step = started["steps"][0]["proposal"]
+    stage.phase("ap", step, "AwaitingApproval")
+    assert "created" in answers(stage, "carol", step, 3)
+    assert stage.outcome("aw", "ask-and-scale")["outcome"] == "Succeeded"
+    assert stage.kubectl("get", "deployment", "checkout", "-o", "jsonpath={.spec.replicas}") == "3"

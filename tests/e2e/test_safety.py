@@ -65,19 +65,6 @@ def test_a_proposal_that_no_json_library_can_read_is_a_fault_of_its_own(stage: S
     assert stage.outcome("ap", "beside")["outcome"] == "Succeeded"
 
 
-def test_a_policy_with_fields_not_carried_out_blocks(stage: Stage) -> None:
-    name = stage.policy("kinds", kinds={"allowed": ["apps/Deployment"]})
-    try:
-        stage.propose("limited", "log-message", {"message": "x"})
-        blocked = stage.phase("ap", "limited", "Blocked")
-        assert blocked["blocked"] == {"policy": name, "rule": "kinds"}
-        ready = stage.kubectl("get", "actionpolicy", name, "-o", "jsonpath={.status.conditions[0].status}")
-        assert ready == "False"
-    finally:
-        stage.kubectl("delete", "actionpolicy", name)
-    assert stage.outcome("ap", "limited")["outcome"] == "Succeeded"
-
-
 def test_a_restart_during_a_retry_wait_neither_loses_nor_shortens_it(stage: Stage, hook: HookTarget) -> None:
     url = hook.script("/restart", [503])
     retry = {"minWaitSeconds": 4, "maxWaitSeconds": 4, "jitterFraction": 0}

@@ -1,9 +1,10 @@
-"""Cases of the types that touch nothing but the proposal itself."""
+"""Cases of the types that change nothing but the proposal itself."""
 
 from unittest.mock import ANY
 
 from harness.catalogue.answering import who_asks_is_proven
 from harness.catalogue.case import Case, Scene
+from harness.stage import deployment
 
 
 def is_logged(scene: Scene) -> bool:
@@ -26,6 +27,14 @@ CASES = (
         after=True,
         bad={"message": "", "level": "Loud"},
         faults=("parameters.message", "parameters.level: must be one of"),
+        effects=0,
+    ),
+    Case(
+        "assert",
+        objects=lambda name: (deployment(name, 1),),
+        conditional=True,
+        bad={"expression": "object.status.readyReplicas =="},
+        faults=("parameters.expression: line 1",),
         effects=0,
     ),
     Case(

@@ -61,7 +61,7 @@ def check_rights_missing(case: Case, account: str, message: str) -> None:
 
 
 def _policy(scene: Scene, case: Case) -> Json:
-    match = {"namespaces": [scene.namespace], "actions": [case.action]}
+    match = {"namespaces": [scene.namespace], "actions": sorted({case.action, *case.type.inverses})}
     name = f"{scene.namespace}-{scene.name}"[:63].rstrip("-")
     spec = {"match": match, "mode": "Execute"} | dict(case.policy)
     return {"apiVersion": API, "kind": "ActionPolicy", "metadata": {"name": name}, "spec": spec}

@@ -17,6 +17,7 @@ from controller.core.parameters import parameter_faults, schema_fault
 
 REGISTRY: Registry = built_ins(lambda: datetime.now(UTC))
 NAMES = [action.name for action in REGISTRY]
+WEB = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
 GOOD: dict[str, dict[str, Any]] = {
     "wait": {"seconds": 60},
     "log-message": {"message": "hello", "level": "Warning"},
@@ -47,6 +48,36 @@ GOOD: dict[str, dict[str, Any]] = {
     "trigger-cronjob": {"name": "report"},
     "cordon-node": {"node": "node-3.example.com"},
     "uncordon-node": {"node": "node-3"},
+    "assert": {
+        "resource": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "checkout"},
+        "expression": "object.status.readyReplicas == object.spec.replicas",
+        "timeoutSeconds": 60,
+        "message": "checkout is not ready",
+    },
+    "label-resource": {
+        **WEB,
+        "set": {"example.com/team": "web"},
+        "remove": ["old"],
+        "expected": {"old": "1"},
+        "expectedAbsent": ["example.com/team"],
+    },
+    "annotate-resource": {**WEB, "set": {"example.com/why": "because: it must", "app.kubernetes.io/x": ""}},
+    "patch-resource": {**WEB, "type": "merge", "patch": {"spec": {"replicas": 1}, "metadata": {"labels": {"a": None}}}},
+    "apply-manifest": {
+        "manifest": {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "flags", "labels": {"a": "b"}},
+            "data": {"a": "b"},
+        },
+        "force": True,
+    },
+    "delete-resource": {**WEB, "uid": "0b1f3c9e-0000-4000-8000-000000000001", "propagation": "Orphan"},
+    "delete-job": {"name": "migrate", "uid": "0b1f3c9e-0000-4000-8000-000000000001"},
+    "flux-reconcile": {"kind": "Kustomization", "name": "shop"},
+    "flux-suspend": {"kind": "HelmRelease", "name": "shop"},
+    "flux-resume": {"kind": "OCIRepository", "name": "shop"},
+    "argocd-sync": {"name": "shop", "revision": "release/1.2", "prune": True, "hardRefresh": True},
     "delete-pod": {"name": "web-0", "uid": "0b1f3c9e-0000-4000-8000-000000000001", "gracePeriodSeconds": 30},
     "evict-pod": {"name": "web-0"},
     "delete-failed-pods": {"labelSelector": "app=report,tier!=web", "maxPods": 500},
@@ -362,6 +393,10 @@ def test_all_faults_come_at_once() -> None:
           ("PUT", "DELETE", "POST", "PATCH")),
         *(("http-request", {"method": m, "body": ..., "secretBody": ...}, True) for m in ("GET", "HEAD")),
         ("run-job", {}, False),
+        ("assert", {}, False),
+        ("patch-resource", {}, True),
+        ("patch-resource", {"type": "json", "patch": ..., "operations": [{"op": "remove", "path": "/spec/a"}]}, False),
+        *((name, {"uid": uid}, uid is not ...) for name in ("delete-resource", "delete-job") for uid in (..., "a-1")),
         ("scale-workload", {}, True),
         *((name, {"uid": uid}, uid == "1-a") for name in ("delete-pod", "evict-pod") for uid in ("1-a", ...)),
         ("drain-node", {}, True),
@@ -373,16 +408,18 @@ def test_what_may_be_repeated(name: str, parameters: dict[str, Any], idempotent:
 
 def test_the_registry_names_the_types_of_the_documentation() -> None:
     assert NAMES == [
-        "wait", "log-message", "ask", "scale-workload", "restart-rollout", "rollback-rollout", "pause-rollout",
-        "resume-rollout", "set-image", "set-resources", "set-hpa-bounds", "suspend-cronjob", "resume-cronjob",
-        "trigger-cronjob", "delete-pod", "evict-pod", "delete-failed-pods",
-        "cordon-node", "uncordon-node", "drain-node", "taint-node", "untaint-node", "http-request", "run-job",
+        "wait", "log-message", "assert", "ask", "scale-workload", "restart-rollout", "rollback-rollout",
+        "pause-rollout", "resume-rollout", "set-image", "set-resources", "set-hpa-bounds", "suspend-cronjob",
+        "resume-cronjob", "trigger-cronjob", "delete-pod", "evict-pod", "delete-failed-pods", "cordon-node",
+        "uncordon-node", "drain-node", "taint-node", "untaint-node", "label-resource", "annotate-resource",
+        "patch-resource", "apply-manifest", "delete-resource", "run-job", "delete-job", "http-request",
+        "flux-reconcile", "flux-suspend", "flux-resume", "argocd-sync",
     ]  # fmt: skip
     assert all(REGISTRY.fault(type_entry(name)) is None for name in NAMES)
     unknown = {"builtIn": {"name": "nope", "version": 1}}
     assert "has no executor nope" in (REGISTRY.fault(type_entry("wait", executor=unknown)) or "")
     assert {action.name for action in REGISTRY if not action.needs_runner} == {
-        "wait", "log-message", "ask", "http-request",
+        "wait", "log-message", "assert", "ask", "http-request",
     }  # fmt: skip
 
 

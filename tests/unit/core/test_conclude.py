@@ -396,7 +396,7 @@ def test_the_time_of_an_attempt_counts_from_when_its_preconditions_are_met() -> 
         pytest.param({"policies": [{"mode": "Observe"}]}, "mode", id="no leave any more"),
         pytest.param({"policies": [{"mode": "Execute", "freezes": [FREEZE]}]}, "freezes", id="in a freeze by now"),
         pytest.param({"policies": [{"mode": "Execute", "windows": [WINDOW]}]}, "windows", id="window over"),
-        pytest.param({"policies": [{"mode": "Execute", "kinds": {}}]}, "kinds", id="unknown rule"),
+        pytest.param({"policies": [{"mode": "Execute", "maintenance": True}]}, "maintenance", id="unknown rule"),
         pytest.param({"policies": [{"mode": "Execute", "halt": True}]}, "halt", id="halted"),
         pytest.param({"spec": {**CHECKED, "suspend": True}}, "suspend", id="suspended"),
     ],

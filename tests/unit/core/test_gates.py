@@ -410,9 +410,9 @@ def test_nothing_starts_before_its_time(seen: ProposalView, verdict: Any) -> Non
         pytest.param(gates.policy_unsupported, view(), None, id="policies carried out"),
         pytest.param(
             gates.policy_unsupported,
-            view(policies={"p": {**EXECUTE, "kinds": {"allowed": []}}}),
-            ("Blocked", Reason.POLICY_NOT_SUPPORTED, "kinds", "p"),
-            id="policy field not carried out",
+            view(policies={"p": {**EXECUTE, "kinds": {"allowed": ["ConfigMap", "Secret"]}}}),
+            ("Blocked", Reason.POLICY_NOT_SUPPORTED, "kinds.allowed[1]", "p"),
+            id="policy allows what none can",
         ),
         pytest.param(
             gates.policy_unsupported,
@@ -458,9 +458,9 @@ ORDER += [
     ),
     pytest.param({"status": VALIDATED, "policies": [HALT]}, "leave_lost", id="leave before halts"),
     pytest.param({**UNSAFE, "policies": [EXECUTE, HALT]}, "unsafe_to_repeat", id="unsafe to repeat, halted or not"),
-    pytest.param({"policies": [EXECUTE, {"kinds": {}}]}, "policy_unsupported", id="policy not carried out"),
+    pytest.param({"policies": [EXECUTE, {"maintenance": True}]}, "policy_unsupported", id="policy not carried out"),
     pytest.param(
-        {"policies": [EXECUTE, {"kinds": {}, **PROTECT}]}, "policy_unsupported", id="and before all its rules"
+        {"policies": [EXECUTE, {"maintenance": True, **PROTECT}]}, "policy_unsupported", id="and before all its rules"
     ),
     pytest.param({"policies": [EXECUTE, {**PROTECT, **FREEZE}]}, "protected", id="refused before put off"),
     pytest.param({"policies": [EXECUTE, {**NEVER, **FREEZE}]}, "outside_window", id="windows before freezes"),

@@ -135,7 +135,7 @@ def test_an_unknown_risk_fits_all() -> None:
 @pytest.mark.parametrize(
     ("spec", "path"),
     [
-        ({"kinds": {"allowed": ["apps/Deployment"]}}, "spec.kinds"),
+        ({"kinds": {"denied": ["apps/Deployment"]}}, "spec.kinds.denied"),
         ({"maintenance": True}, "spec.maintenance"),
         ({"match": {"clusters": ["a"]}}, "spec.match.clusters"),
         ({"http": {"allowedPorts": [80]}}, "spec.http.allowedPorts"),
@@ -151,6 +151,7 @@ def test_what_is_not_carried_out_is_named(spec: Any, path: str) -> None:
 def test_what_is_carried_out_is_not_named() -> None:
     spec = {**EXECUTE, **HALT, "serviceAccountName": "a", "dynamicTargets": "Deny", **http(allowedHosts=["a"]),
             "match": {"namespaces": ["shop"], "actions": ["wait"], "namespaceLabels": {}, "requesters": ["eve"]},
+            "kinds": {"allowed": ["apps/Deployment"]},
             "limits": {"maxConcurrent": 1}, "protect": {"namespaces": ["a"]}, "windows": [WINDOW],
             "freezes": [FREEZE]}  # fmt: skip
     assert [*unsupported_fields(policy(spec).spec)] == []
@@ -224,14 +225,14 @@ def test_who_is_not_proven_gets_no_leave_by_name() -> None:
 
 def test_who_is_not_proven_is_restricted_by_every_name() -> None:
     rules = {"windows": [WINDOW], "freezes": [FREEZE], "limits": {"maxPerHour": 1}, "protect": {"labels": {"a": "b"}}}
-    strict = {**FOR_ALICE, **OBSERVE, **HALT, **rules, "kinds": {"allowed": []}, **http(allowedHosts=["x"])}
-    loose = {**EXECUTE, **http(allowedHosts=["x", "y"])}
+    strict = {**FOR_ALICE, **OBSERVE, **HALT, **rules, "kinds": {"allowed": ["A"]}, **http(allowedHosts=["x"])}
+    loose = {**EXECUTE, **http(allowedHosts=["x", "y"]), "kinds": {"allowed": ["A", "B"]}}
     free = merged(loose, strict, subject=replace(SUBJECT, requester=EVE))
     assert free == merged(loose)
     for requester in (ALICE, CLAIMS_ALICE, UNPROVEN):
         held = merged(loose, strict, subject=replace(SUBJECT, requester=requester))
         assert (held.mode, held.halted_by, held.egress.hosts) == (Mode.OBSERVE, "policy-1", {"x"})
-        assert held.fault is not None
+        assert held.kinds == {"A"}
         assert all((held.windows, held.freezes, held.limits, held.protect))
 
 

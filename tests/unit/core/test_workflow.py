@@ -170,7 +170,7 @@ def test_what_holds_it_back_starts_nothing_and_ends_nothing(hold: str) -> None:
     if hold == "suspend":
         life.spec["suspend"] = True
     else:
-        life.world["policies"] = [EXECUTE, HALT if hold == "halt" else {"kinds": {}}]
+        life.world["policies"] = [EXECUTE, HALT if hold == "halt" else {"maintenance": True}]
     life.go()
     assert (life.running, life.status.phase) == ({"a"}, Phase.RUNNING)
     life.end("a")

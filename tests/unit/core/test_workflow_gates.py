@@ -170,8 +170,8 @@ RUNNERS = [EXECUTE, {"serviceAccountName": "a"}, {"serviceAccountName": "b"}]
             ("Blocked", Reason.HALTED, "halt", "stop"), id="one of its actions is halted",
         ),
         pytest.param(
-            gates.policy_unsupported, view(policies={"p": {**EXECUTE, "kinds": {}}}),
-            ("Blocked", Reason.POLICY_NOT_SUPPORTED, "kinds", "p"), id="policy not carried out",
+            gates.policy_unsupported, view(policies={"p": {**EXECUTE, "maintenance": True}}),
+            ("Blocked", Reason.POLICY_NOT_SUPPORTED, "maintenance", "p"), id="policy not carried out",
         ),
     ],
 )  # fmt: skip
@@ -193,7 +193,7 @@ def test_every_gate(gate: gates.Gate, seen: WorkflowView, verdict: Any) -> None:
         ({"policies": [EXECUTE, HALT]}, "halted"),
         ({"findings": {"one": fault(reason="RightMissing")}, "policies": [OBSERVE]}, "refused_by_preview"),
         ({"spec": LATER, "policies": [EXECUTE, HALT]}, "too_early"),
-        ({"policies": [EXECUTE, {"kinds": {}}]}, "policy_unsupported"),
+        ({"policies": [EXECUTE, {"maintenance": True}]}, "policy_unsupported"),
     ],
 )
 def test_gates_are_asked_in_order(circumstances: Any, gate: str) -> None:
