@@ -262,7 +262,7 @@ WORKFLOW_CASES = [
 
 JOB: Manifest = {"template": {"spec": {}}}
 HTTP = {"method": "POST", "url": "https://hooks.example.com"}
-PATCH = {"target": {"kind": "ConfigMap"}, "type": "merge", "patch": {"data": {}}}
+PATCH = {"target": {"apiVersion": "v1", "kind": "ConfigMap", "name": "a"}, "type": "merge", "patch": {"data": {}}}
 TYPE_CASES = [
     Case(
         "name is a label",
