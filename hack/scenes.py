@@ -112,6 +112,22 @@ def taken_back(stage: Stage) -> None:
     stage.as_said(told["tell"]["outcome"] == "Succeeded", "its finally step ran all the same")
 
 
+def runbook(stage: Stage) -> None:
+    """Run a runbook: a workflow with parameters"""
+    stage.declare("runbooks/resize.yaml", SECOND_USER)
+    said = stage.actions(
+        USER, "run", "resize", "-n", "shop", "-p", "name=checkout", "-p", "replicas=500", expected=1, since="error"
+    )
+    stage.as_said("must be at most 50" in said, "out of bounds: told, and nothing was made")
+    status = stage.follow(stage.run("resize", "shop", "resize-checkout", name="checkout", replicas=3, settleSeconds=1))
+    stage.as_said(
+        status["outcome"] == "Succeeded" and _replicas(stage) == "3/3",
+        f"{status['outcome']}: {_replicas(stage)} replicas ready",
+    )
+    back = stage.follow(stage.run("resize", "shop", "resize-back", name="checkout", replicas=2, settleSeconds=1))
+    stage.as_said(back["outcome"] == "Succeeded", f"and back: {_replicas(stage)}")
+
+
 def refused(stage: Stage) -> None:
     """Refuse what is wrong, every fault named"""
     status = stage.follow(stage.apply("proposals/bad-parameters.yaml"))
@@ -174,8 +190,8 @@ def audit_trail(stage: Stage) -> None:
 
 
 SCENES: tuple[Scene, ...] = (
-    scale, flaky_hook, node_maintenance, taken_back, leave.second_person, leave.kill_switch, leave.drift, refused,
-    observed, audit_trail,
+    scale, flaky_hook, node_maintenance, taken_back, runbook, leave.second_person, leave.kill_switch, leave.drift,
+    refused, observed, audit_trail,
 )  # fmt: skip
 
 

@@ -102,13 +102,20 @@ class Stage:
         self.actions(USER, "undo", thing.name, "-n", thing.namespace)
         return self._took(Thing(thing.kind, thing.namespace, f"{thing.name}-undo"))
 
+    def run(self, runbook: str, namespace: str, called: str, **parameters: object) -> Thing:
+        """`kubectl actions run` as the user."""
+        given = [word for key, value in parameters.items() for word in ("-p", f"{key}={value}")]
+        self.actions(USER, "run", runbook, "-n", namespace, *given, "--name", called)
+        return self._took(Thing("ActionWorkflow", namespace, called))
+
     def declare(self, example: str, user: str) -> Json:
-        """Applies a policy of examples/, and waits until the operator has read it; its spec."""
+        """Applies a policy or runbook of examples/, and waits until the operator has read it; its spec."""
         self.narrator.command(f"kubectl apply -f examples/{example}", by=user)
         manifest: Json = yaml.safe_load((EXAMPLES / example).read_text())
         kubectl = kubectl_of(self.cluster, user)
         kubectl("apply", "-f", EXAMPLES / example)
-        kubectl("wait", "--for=condition=Ready", "--timeout=30s", f"actionpolicy/{manifest['metadata']['name']}")
+        where = ("-n", manifest["metadata"]["namespace"]) if "namespace" in manifest["metadata"] else ()
+        kubectl("wait", "--for=condition=Ready", "--timeout=30s", *where, "-f", EXAMPLES / example)
         return dict(manifest["spec"])
 
     def actions(self, user: str, *command: str, expected: int = 0, since: str = "") -> str:

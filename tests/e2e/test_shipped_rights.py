@@ -23,6 +23,7 @@ from hack.installation import EXAMPLES, NODES, ROOT, enforce, kubectl_of
 from localcluster.controlplane import ControlPlane
 
 RBAC = ROOT / "config" / "rbac"
+WORKFLOWS = ("workflows/node-maintenance.yaml", "workflows/release.yaml")
 MANY = 40
 RUNNER = "system:serviceaccount:shop:action-runner"
 LOG: Json = {"action": "log-message", "parameters": {"message": "x"}}
@@ -108,8 +109,9 @@ def test_a_name_from_before_identity_was_enforced_proves_nothing(shop: Stage) ->
 def test_every_right_is_used_and_none_is_missing(shop: Stage) -> None:
     """The scenes are what the examples are about, and what seldom happens: objects that change under its hands."""
     shop.kubectl("delete", "actionpolicy", "second-person")
-    for folder in ("proposals", "workflows"):
-        shop.kubectl("apply", "-f", str(EXAMPLES / folder))
+    every_minute(shop)
+    for example in ("proposals", *WORKFLOWS, "runbooks/resize.yaml", "runbooks/resize-checkout.yaml"):
+        shop.kubectl("apply", "-f", str(EXAMPLES / example))
     create(shop, "brief", {**LOG, "ttlSecondsAfterFinished": 1})
     flow = {"description": "d", "ttlSecondsAfterFinished": 1, "steps": [{"name": "say", **LOG}]}
     create(shop, "brief", flow, kind="ActionWorkflow")
@@ -121,7 +123,13 @@ def test_every_right_is_used_and_none_is_missing(shop: Stage) -> None:
     shop.outcome("ap", "stuck")
     changed_under_its_hands(shop, "actiontypes", "wait", lambda number: {"description": f"text {number}"})
     changed_under_its_hands(shop, "actionpolicies", "shop", lambda number: {"limits": {"maxConcurrent": 9 + number}})
+    changed_under_its_hands(shop, "actionrunbooks", "resize", lambda number: {"description": f"text {number}"})
+    changed_under_its_hands(shop, "actionschedules", "minutely", lambda number: {"failedHistoryLimit": number % 50})
     namespaces_that_it_does_not_know_yet(shop)
+    deadline = time.monotonic() + 75
+    while not seen(shop, "create", "actionworkflows"):
+        assert time.monotonic() < deadline, "the schedule never ran"
+        time.sleep(0.5)
     shop.kubectl("wait", "--for=jsonpath={.status.outcome}=Succeeded", "aw", "--all", "--timeout=60s")
     shop.operator.stop()
 
@@ -137,6 +145,14 @@ def test_every_right_is_used_and_none_is_missing(shop: Stage) -> None:
     assert {acting_as(entry) for entry in asked} == {None, RUNNER}
     lent = granted(EXAMPLES / "shop" / "2-runner.yaml")
     assert used(entry for entry in asked if acting_as(entry)) == lent, "examples/shop/2-runner.yaml"
+
+
+def every_minute(shop: Stage) -> None:
+    """A schedule, whose runs the operator makes."""
+    run = {"description": "d", "reason": "r", "steps": [{"name": "say", "action": "log-message",
+                                                         "parameters": {"message": "x"}}]}  # fmt: skip
+    spec = {"schedule": "* * * * *", "workflow": run}
+    shop.apply({"apiVersion": API, "kind": "ActionSchedule", "metadata": {"name": "minutely"}, "spec": spec})
 
 
 def seen(shop: Stage, verb: str, resource: str) -> bool:
