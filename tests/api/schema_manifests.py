@@ -154,6 +154,7 @@ FULL: dict[str, Manifest] = {
             "description": "Roll node-3 out", "reason": "maintenance", "runbookRef": {"name": "restart"},
             "parameters": {"node": "node-3", "deep": {"list": [{"x": 1}]}}, "ticket": "OPS-1",
             "serviceAccountName": "checkout-ops", "mode": "DryRun", "retry": RETRY, "activeDeadlineSeconds": 3600,
+            "order": "Sequence", "onFailure": "Stop", "maxParallel": 10,
         },
     }}),
 }  # fmt: skip

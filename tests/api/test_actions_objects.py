@@ -210,6 +210,7 @@ class TestPatch:
         found: Any = stage.admin("GET", "apps/v1:deployments/web")
         container = found["spec"]["template"]["spec"]["containers"][0]
         container["env"] = [{"name": "API_TOKEN", "value": "hunter2-hunter2"}]
+        del found["metadata"]["resourceVersion"]  # its controller writes too
         stage.admin("PUT", "apps/v1:deployments/web", found)
         operations = [{"op": "replace", "path": "/spec/template/spec/containers/0/image", "value": "busybox:2"}]
         shown = stage.play("patch-resource", **WEB, type="json", operations=operations).preview()

@@ -87,10 +87,9 @@ def test_a_job_of_another_is_not_taken_for_ours(stage: Stage) -> None:
     stranger = replace(job, proposal_uid="00000000-0000-4000-8000-00000000000f")
     (made,) = jobs(stage)
     assert stranger.observe(operation) is None
-    labels = {**made["metadata"]["labels"], "actionoperator.dev/operation": "another"}
-    stage.admin(
-        "PUT", f"batch/v1:jobs/{made['metadata']['name']}", {**made, "metadata": {**made["metadata"], "labels": labels}}
-    )
+    del made["metadata"]["resourceVersion"]  # its controller writes too
+    made["metadata"]["labels"]["actionoperator.dev/operation"] = "another"
+    stage.admin("PUT", f"batch/v1:jobs/{made['metadata']['name']}", made)
     assert job.observe(operation) is None
     with pytest.raises(PermanentFailure, match="exists and is not of this proposal"):
         job.run(operation)
