@@ -173,7 +173,8 @@ class TestScale:
             async def patch(self, resource: Resource, name: str, body: Json, **how: Any) -> Json:
                 if self.calls == ["get deployments"]:
                     path = "apps/v1:deployments/web/scale"
-                    scale = stage.admin("GET", path)
+                    scale: Any = stage.admin("GET", path)
+                    del scale["metadata"]["resourceVersion"]
                     stage.admin("PUT", path, {**scale, "spec": {"replicas": 5}})
                 return await super().patch(resource, name, body, **how)
 
