@@ -222,6 +222,7 @@ def test_a_freeze_holds_also_what_only_verifies_without_asking_the_api_server_in
         blocked(stage, "verifies", policy, "freezes", "Frozen")
     again = stage.wait("ap", "verifies", lambda status: status["attempts"][-1]["number"] > made["number"])
     assert again["attempts"][-1]["doneAt"] == made["doneAt"], "it was never made again"
-    assert set(answers(stage, "actionproposals", "verifies")) == {200}, "no claim was refused"
+    conflicts = {409}  # a write of the operator may meet one of these edits, and is then made anew
+    assert set(answers(stage, "actionproposals", "verifies")) <= {200} | conflicts, "a claim was refused"
     stage.patch("ap", "verifies", {"cancelled": True})
     stage.outcome("ap", "verifies")

@@ -91,10 +91,8 @@ def without(*names: str) -> Mutant:
     """Gates that let everything through, before a claim, after it, and for workflows."""
 
     def mutate(patch: Patch) -> None:
-        for module in (gates, workflow_gates):
-            patch.setattr(module, "GATES", tuple(gate for gate in module.GATES if gate.__name__ not in names))
-        kept = tuple(gate for gate in workflow_gates.STEP_GATES if gate.__name__ not in names)
-        patch.setattr("controller.core.progress.STEP_GATES", kept)
+        for module, row in ((gates, "GATES"), (workflow_gates, "GATES"), (workflow_gates, "STEP_GATES")):
+            patch.setattr(module, row, tuple(gate for gate in getattr(module, row) if gate.__name__ not in names))
         for name in names:
             if hasattr(proposal, name):
                 patch.setattr(proposal, name, lambda view, now: None)
