@@ -1,9 +1,9 @@
 """Custom types to be run while writes fail: one of each executor, made anew for each case."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.catalogue.case import Scene
 from harness.stage import API, deployment, proposal
@@ -21,6 +21,8 @@ class OfCustomType:
     effects: int = 1
     calls: int = 0
     parameter: str = "name"
+    ends: ClassVar[Mapping[str, str]] = {}
+    undone: ClassVar[int] = 0
 
     @contextmanager
     def set_up(self, scene: Scene) -> Iterator[list[Json]]:
