@@ -15,6 +15,8 @@ def test_without_a_policy_everything_is_only_observed(stage: Stage) -> None:
     execute = f"{stage.namespace}-execute"
     policy = stage.kubectl("get", "actionpolicy", execute, "-o", "json")
     stage.kubectl("delete", "actionpolicy", execute)
+    later = stage.policy("elsewhere", match={"namespaces": ["elsewhere"]})
+    stage.kubectl("wait", f"apol/{later}", "--for=condition=Ready", "--timeout=20s")  # so it knows of the deletion too
     try:
         stage.apply(deployment("untouched", 1))
         parameters = {"kind": "Deployment", "name": "untouched", "replicas": 4}
@@ -29,6 +31,7 @@ def test_without_a_policy_everything_is_only_observed(stage: Stage) -> None:
         assert stage.kubectl("get", "deployment", "untouched", "-o", "jsonpath={.spec.replicas}") == "1"
     finally:
         stage.kubectl("apply", "-f", "-", input=policy)
+        stage.delete_policies(later)
 
 
 def test_halt_claims_nothing_stops_what_runs_and_lets_it_go_on(stage: Stage) -> None:

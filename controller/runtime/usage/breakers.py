@@ -48,6 +48,10 @@ class Breakers:
             return known
         return None if ahead == CLOSED else ahead
 
+    def unwritten(self) -> tuple[str, ...]:
+        """Policies whose status says less or other than is known here."""
+        return tuple(policy for policy, ahead in self._ahead.items() if ahead != self._written(policy))
+
     def clear(self) -> None:
         """What is in status holds."""
         self._ahead.clear()

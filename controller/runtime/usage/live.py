@@ -168,6 +168,10 @@ class LiveUsage:
         """What the policy's status should say of its breaker."""
         return self._breakers.to_write(policy)
 
+    def unwritten(self) -> tuple[str, ...]:
+        """Policies whose status does not say yet how their breaker stands."""
+        return self._breakers.unwritten()
+
     def tend(self, policy: str) -> None:
         """Calls who may go by now, in all lines of the policy."""
         self._turns.call_policy(policy)
