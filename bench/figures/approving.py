@@ -16,6 +16,8 @@ from hack.installation import PROVEN_SECONDS, enforce, kubectl_of
 NAMESPACE = "approving"
 EFFECT_SECONDS = 30.0
 SINGLES = 5
+EVENTS_SECONDS = 900.0
+QUIET_SECONDS = 5.0
 
 
 async def measure(lab: Lab, *, samples: int, waiting: int, idle_seconds: float) -> list[Result]:
@@ -34,6 +36,7 @@ async def measure(lab: Lab, *, samples: int, waiting: int, idle_seconds: float) 
         template = objects.scale("one")
         await lab.propose(NAMESPACE, (template | {"metadata": {"name": f"w-{n}"}} for n in range(waiting)))
         await program.calm(seconds=2.0, within=1800)
+        await _told(lab)
         cpu, writes = await _idle(lab, program, idle_seconds)
     with lab.operator(NAMESPACE) as again:
         await again.wait_until_ready()
@@ -108,6 +111,16 @@ async def _alone(lab: Lab, call: Call) -> float:
         await lab.loader.send(call)
         taken.append(time.perf_counter() - begun)
     return median(taken)
+
+
+async def _told(lab: Lab) -> None:
+    """Until nothing more is written: Events about what was decided come after it, no faster than they may."""
+    async with asyncio.timeout(EVENTS_SECONDS):
+        writes = 1
+        while writes:
+            mark = lab.audit.mark()
+            await asyncio.sleep(QUIET_SECONDS)
+            writes = sum(request.changes for request in lab.audit.since(mark, OPERATOR_USER))
 
 
 async def _idle(lab: Lab, program: Program, seconds: float) -> tuple[float, int]:
