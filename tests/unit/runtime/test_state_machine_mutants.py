@@ -203,7 +203,6 @@ QUICK = (
     "a vote on another object counts",
     "the requester's own vote counts",
     "a vote counts for ever",
-    "votes count while identities are not proven",
     "a revoked right does not matter",
     "a rejection does not count",
     "all votes are not read again after the claim",
