@@ -7,9 +7,9 @@ from statistics import median
 
 from bench import objects
 from bench.audit import Request
+from bench.figures.waiting import idle
 from bench.lab import OPERATOR_USER, Lab
 from bench.loader import Call
-from bench.process import Program
 from bench.report import Result
 from hack.installation import PROVEN_SECONDS, enforce, kubectl_of
 
@@ -37,7 +37,7 @@ async def measure(lab: Lab, *, samples: int, waiting: int, idle_seconds: float) 
         await lab.propose(NAMESPACE, (template | {"metadata": {"name": f"w-{n}"}} for n in range(waiting)))
         await program.calm(seconds=2.0, within=1800)
         await _told(lab)
-        cpu, writes = await _idle(lab, program, idle_seconds)
+        cpu, writes = await idle(lab, program, idle_seconds)
     with lab.operator(NAMESPACE) as again:
         await again.wait_until_ready()
         after, floors_after = await _approved(lab, names[samples:])
@@ -121,11 +121,3 @@ async def _told(lab: Lab) -> None:
             mark = lab.audit.mark()
             await asyncio.sleep(QUIET_SECONDS)
             writes = sum(request.changes for request in lab.audit.since(mark, OPERATOR_USER))
-
-
-async def _idle(lab: Lab, program: Program, seconds: float) -> tuple[float, int]:
-    """Percent of a core, and writes."""
-    mark, before = lab.audit.mark(), program.cpu_seconds()
-    await asyncio.sleep(seconds)
-    used = program.cpu_seconds() - before
-    return used / seconds * 100, sum(request.changes for request in lab.audit.since(mark, OPERATOR_USER))

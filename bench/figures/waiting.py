@@ -26,7 +26,7 @@ async def measure(lab: Lab, *, count: int, idle_seconds: float) -> list[Result]:
         at_half = program.rss_mb()
         await _wait_for_ever(lab, program, range(half, count))
         grown, slope = program.rss_mb() - base, (program.rss_mb() - at_half) / (count - half)
-        cpu, writes = await _idle(lab, program, idle_seconds)
+        cpu, writes = await idle(lab, program, idle_seconds)
     with lab.operator(NAMESPACE) as again:
         await again.wait_until_ready()
         await again.calm(within=600)
@@ -55,7 +55,7 @@ async def _wait_for_ever(lab: Lab, program: Program, numbers: range) -> None:
     await program.calm(seconds=2.0, within=1800)
 
 
-async def _idle(lab: Lab, program: Program, seconds: float) -> tuple[float, int]:
+async def idle(lab: Lab, program: Program, seconds: float) -> tuple[float, int]:
     """Percent of a core, and writes."""
     mark, before = lab.audit.mark(), program.cpu_seconds()
     await asyncio.sleep(seconds)
