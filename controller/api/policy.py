@@ -195,6 +195,8 @@ class Breaker(StatusModel):
     """Actions that failed in a row."""
     opened_at: Timestamp | None = None
     """When the last of too many failed."""
+    counted_until: Timestamp | None = None
+    """Up to when ends of actions are counted."""
 
 
 class PolicyStatus(StatusModel):
@@ -207,7 +209,7 @@ class PolicyStatus(StatusModel):
     buckets: Annotated[tuple[Bucket, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
     """Starts within the last hour."""
     breaker: Breaker | None = None
-    """How `limits.maxConsecutiveFailures` stands; absent = no failure since the last success."""
+    """How `limits.maxConsecutiveFailures` stands; absent = the policy has no such limit."""
 
 
 class ActionPolicy(Resource):

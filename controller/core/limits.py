@@ -53,7 +53,8 @@ class PolicyUsage:
     """Starts that are reserved and may be taken now."""
     buckets: tuple[Bucket, ...] = ()
     """Starts reserved in each minute, those left out that were never taken."""
-    breaker: Breaker = CLOSED
+    breaker: Breaker | None = CLOSED
+    """None = earlier ends are not counted yet."""
     newest_claim: datetime | None = None
     """The newest claim of an action that has not ended."""
 
@@ -140,8 +141,18 @@ def _hour_room(most: int, used: PolicyUsage, now: datetime) -> Room:
     return Room(0, at) if at > now else Room(left)
 
 
+def has_breaker(limits: Limits | None) -> bool:
+    """Whether failures in a row are counted."""
+    return limits is not None and limits.max_consecutive_failures is not None
+
+
+def asks_for_ends(limits: Limits) -> bool:
+    """Whether it depends on how and when earlier actions ended."""
+    return has_breaker(limits) or bool(limits.per_target_cooldown_seconds)
+
+
 def _breaker_room(limits: Limits, used: PolicyUsage, now: datetime) -> Room:
-    if not is_open(used.breaker, limits):
+    if used.breaker is None or not is_open(used.breaker, limits):
         return Room(NO_END)
     trial_at = half_open_at(used.breaker, limits, now)
     if now < trial_at:

@@ -51,7 +51,7 @@ def over_limit(view: ProposalView, now: datetime) -> Verdict | None:
         used = view.usage.of_policy(stated.policy, view.proposal.metadata.uid, now)
         for limit in limits_given(stated.rule, first=not view.claimed, target=view.target):
             target = _target_usage(view, stated.policy) if limit is Limit.COOLDOWN else TargetUsage()
-            if target is None:
+            if target is None or (limit is Limit.BREAKER and used.breaker is None):
                 to_gather = True
                 continue
             left = room(limit, stated.rule, used, target, now)

@@ -82,6 +82,7 @@ class DeclaredReconciler:
         self._seen[key.name] = policy
         self._tell_changes(before, policy)
         self._usage.tend(key.name)
+        await self._usage.prepare(policy)
         status = policy_status(policy, self._declarations.unreadable.get(key.name), self._clock())
         status = status.model_copy(update={"breaker": self._usage.breaker_to_write(policy)})
         stored = await self._write(

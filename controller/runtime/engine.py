@@ -16,7 +16,7 @@ from controller.core.errors import ActionError
 from controller.core.ports import Resource
 from controller.kube.api import Api
 from controller.kube.lease import Lease
-from controller.kube.resources import APPROVALS, DECLARED, POLICIES, WORKED, selector_of
+from controller.kube.resources import APPROVALS, DECLARED, WORKED, selector_of
 from controller.runtime.attempts import AttemptRunner
 from controller.runtime.declarations import Place, place_of
 from controller.runtime.enforcing import Enforcing
@@ -135,8 +135,6 @@ class Engine:
                 await parts.worker.handle(owner.key)
         with suppress(TimeoutError):
             async with asyncio.timeout(FINISH_SECONDS):
-                for policy in parts.usage.unwritten() if parts.lease.is_leader else ():
-                    await parts.worker.handle(Key(POLICIES.plural, "", policy))
                 if parts.lease.is_leader:
                     await parts.usage.wind_up()
 

@@ -84,6 +84,8 @@ class ProposalReconciler:
                 self._usage.claiming(view, decision.act.attempt)
             else:
                 self._usage.unsure(owner.uid)
+            if decision.status and decision.status.completed_at:
+                self._usage.ending(owner.uid, decision.status.completed_at)
             line = decision.line
         finally:
             self._usage.decided(key, line, under_way=under_way)

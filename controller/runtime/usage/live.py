@@ -4,16 +4,25 @@ Fed by the intake with every proposal as stored, so that it is complete right af
 moment they are decided. Keeps nothing itself: it hands on what happens to those who do.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from pydantic import ValidationError
 
-from controller.api.names import Outcome
 from controller.api.policy import ActionPolicy, Breaker
 from controller.api.proposal import Attempt
-from controller.core.limits import NO_END, Limit, Line, PolicyUsage, Room, TargetUsage, room
+from controller.core.limits import (
+    NO_END,
+    Limit,
+    Line,
+    PolicyUsage,
+    Room,
+    TargetUsage,
+    asks_for_ends,
+    has_breaker,
+    room,
+)
 from controller.core.pace import starts_of
 from controller.core.ports import Json
 from controller.core.view import ProposalView
@@ -26,7 +35,8 @@ from controller.runtime.store import Key
 from controller.runtime.usage.breakers import Breakers
 from controller.runtime.usage.claims import Claims
 from controller.runtime.usage.counting import Action, Counting
-from controller.runtime.usage.ends import Ends
+from controller.runtime.usage.earlier import Earlier
+from controller.runtime.usage.ends import End, Ends
 from controller.runtime.usage.starts import Starts
 from controller.runtime.usage.turns import Turns
 from controller.runtime.usage.under_way import Going, UnderWay
@@ -55,7 +65,10 @@ class LiveUsage:
         self._under_way = UnderWay(self._counting, self._left)
         self._claims = Claims(self._under_way, starts)
         self._ends = Ends(self._counting, clock)
-        self._breakers = Breakers(declarations, lambda policy: queue.add(Key(POLICIES.plural, "", policy)))
+        self._breakers = Breakers(
+            declarations, self._counting, clock, lambda policy: queue.add(Key(POLICIES.plural, "", policy))
+        )
+        self._earlier = Earlier(self._counting, self._finished, self._take_up)
         self._turns = Turns(queue, clock, self._room)
 
     # -- what gates ask ------------------------------------------------------------------------------------------
@@ -67,11 +80,11 @@ class LiveUsage:
             free_starts=self._starts.free(policy, now),
             buckets=self._starts.buckets(policy, now),
             breaker=breaker,
-            newest_claim=self._under_way.newest_claim(policy, besides=uid) if breaker.failures else None,
+            newest_claim=self._under_way.newest_claim(policy, besides=uid) if breaker and breaker.failures else None,
         )
 
     def of_target(self, policy: str, target: str, group: str) -> TargetUsage | None:
-        if not self._ends.read:
+        if not self._earlier.read:
             return None
         busy = self._under_way.is_busy(policy, target, group)
         return TargetUsage(busy, self._ends.last(policy, target, group))
@@ -80,9 +93,9 @@ class LiveUsage:
 
     async def gather(self, view: ProposalView) -> None:
         """Gets what the gates ask for. Raises the errors of our own reads and writes."""
-        if not self._ends.read and any(stated.rule.per_target_cooldown_seconds for stated in view.policy.limits):
-            await self._ends.read_from(self._finished())
-            return  # only what is held back by no cooldown needs a start
+        if not self._earlier.read and any(asks_for_ends(stated.rule) for stated in view.policy.limits):
+            await self._earlier.ensure_read()
+            return  # only what is held back by nothing that ended earlier needs a start
         for stated in view.policy.limits:
             if stated.rule.max_per_hour:
                 asking = max(1, self._turns.waiting(Line(stated.policy, Limit.PER_HOUR))) + len(self._queue)
@@ -99,6 +112,11 @@ class LiveUsage:
     def unsure(self, uid: str) -> None:
         """It is decided anew about a proposal, and nothing is claimed."""
         self._claims.unsure(uid)
+        self._breakers.not_ending(uid)
+
+    def ending(self, uid: str, at: datetime) -> None:
+        """It is decided that the action ends then. To be called before anything else can be decided."""
+        self._breakers.ending(uid, at)
 
     def decided(self, key: Key, line: Line | None, *, under_way: bool = False) -> None:
         """The proposal now waits there; None = nowhere, so that the next one has its turn."""
@@ -132,20 +150,22 @@ class LiveUsage:
 
     def finished(self, key: Key, raw: Json) -> None:
         """A proposal has its outcome."""
-        uid, status = raw["metadata"]["uid"], raw["status"]
+        uid = raw["metadata"]["uid"]
         self._claims.drop(uid)
+        self._breakers.not_ending(uid)
         one = self._under_way.get(uid)
         if one:
-            at = datetime.fromisoformat(status["completedAt"])
-            self._ends.add(one.action, at)
-            counted_by = self._counting.policies(one.action.subject)
-            self._breakers.judge(counted_by, Outcome(status["outcome"]), one.claimed_at, at)
+            end = End.of(raw, lambda _: one.action)
+            if end:
+                self._ends.add(end.action, end.at)
+                self._breakers.ended(end)
             self._under_way.put(uid, None)
         self.decided(key, None)
 
     def gone(self, key: Key, uid: str) -> None:
         """A proposal does not exist any more, nor does anything run for it."""
         self._claims.drop(uid)
+        self._breakers.not_ending(uid)
         one = self._under_way.get(uid)
         if one:
             self._ends.add(one.action, self._clock())
@@ -157,6 +177,7 @@ class LiveUsage:
         self._turns.clear()
         self._breakers.clear()
         self._ends.clear()
+        self._earlier.clear()
 
     async def wind_up(self) -> None:
         """This process stops to lead, in good order."""
@@ -164,13 +185,14 @@ class LiveUsage:
 
     # -- policies ------------------------------------------------------------------------------------------------
 
+    async def prepare(self, policy: ActionPolicy) -> None:
+        """Takes up what ended before, if the policy's status depends on it. Raises the errors of our own reads."""
+        if has_breaker(policy.spec.limits):
+            await self._earlier.ensure_read()
+
     def breaker_to_write(self, policy: ActionPolicy) -> Breaker | None:
         """What the policy's status should say of its breaker."""
         return self._breakers.to_write(policy)
-
-    def unwritten(self) -> tuple[str, ...]:
-        """Policies whose status does not say yet how their breaker stands."""
-        return self._breakers.unwritten()
 
     def tend(self, policy: str) -> None:
         """Calls who may go by now, in all lines of the policy."""
@@ -187,6 +209,12 @@ class LiveUsage:
         used = self.of_policy(line.policy, "", now)
         target = self.of_target(line.policy, line.target, "") or TargetUsage()
         return room(line.limit, self._counting.limits(line.policy), used, target, now)
+
+    def _take_up(self, earlier: Iterable[End]) -> None:
+        """Those that this process still takes for live are told of when they are seen to be finished."""
+        ends = [end for end in earlier if not self._under_way.get(end.uid)]
+        self._ends.take_up(ends)
+        self._breakers.take_up(ends)
 
     async def _finished(self) -> AsyncIterator[Json]:
         pages = self._api.pages(PROPOSALS, namespace=self._namespace, field_selector=FINISHED)

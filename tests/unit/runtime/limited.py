@@ -111,6 +111,11 @@ class Limited:
         found: Json | None = (self.api.objects[Key(POLICIES.plural, "", "careful")].get("status") or {}).get("breaker")
         return found
 
+    def row(self) -> Json:
+        """Failures in a row as written, and when they were too many."""
+        status = {"failures": 0, **(self.breaker() or {})}
+        return {name: value for name, value in status.items() if name != "countedUntil"}
+
     def buckets(self) -> list[int]:
         status = self.api.objects[Key(POLICIES.plural, "", "careful")].get("status") or {}
         return [bucket["count"] for bucket in status.get("buckets") or ()]

@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from unit.core.test_limits import most_within_an_hour
 from unit.runtime.limited import Limited, key
 
+from controller.api.policy import Limits
 from controller.core.errors import LostAnswer, RightMissing, TransientFailure
+from controller.core.limits import CLOSED, after_end, half_open_at, is_open
 from controller.kube.resources import PROPOSALS
+from controller.runtime.usage.ends import End
 
 TARGETS = ("web", "api", "db")
 FAULTS = {
@@ -56,9 +59,21 @@ class Watched(Limited):
         self._began(name)
         if len(self.making) > self.limits.get("maxConcurrent", 99):
             self.broken.append(f"too many at the same time: {self.making}")
+        if self.limits.get("maxConsecutiveFailures"):
+            self._check_breaker(name)
         rest = self.limits.get("perTargetCooldownSeconds")
         if first and rest:
             self._check_rest(name, timedelta(seconds=rest))
+
+    def _check_breaker(self, name: str) -> None:
+        """What the breaker must be if no end is ever forgotten, worked out from all of them."""
+        stored = (raw for known, raw in self.api.objects.items() if known.plural == PROPOSALS.plural)
+        ends = [end for raw in stored if (end := End.of(raw, self.operator.usage._counting.action_of))]
+        rule, breaker = Limits.model_validate(self.limits), CLOSED
+        for end in sorted(ends, key=lambda end: end.at):
+            breaker = after_end(breaker, rule, end.outcome, end.claimed_at, end.at)
+        if is_open(breaker, rule) and self.operator.now < half_open_at(breaker, rule, self.operator.now):
+            self.broken.append(f"{name}: {breaker.failures} have failed in a row")
 
     def _check_rest(self, name: str, rest: timedelta) -> None:
         target = self._target(name)
@@ -97,6 +112,7 @@ async def told(limits: Any, story: list[tuple[str, Any, Any]]) -> None:
                     count += 1
                     limited.propose(f"p{count}-{other}", other, activeDeadlineSeconds=30_000_000)
             elif what == "end" and limited.making:
+                limited.operator.sleep(0.001)  # the order of ends is that of their times
                 await limited.end(sorted(limited.making)[one % len(limited.making)], failed=other)
             elif what == "sleep":
                 await limited.sleep(one)
