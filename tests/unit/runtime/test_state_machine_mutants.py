@@ -17,7 +17,7 @@ from unit.runtime.approval_machine import Machine
 from unit.runtime.approval_server import GuardedApi
 
 from controller.api.names import Reason
-from controller.core import approval_state, approval_view, approvals, gates, proposal, workflow_gates
+from controller.core import approval_state, approvals, gates, proposal, view, workflow_gates
 from controller.core.approvals import ApprovalRule
 from controller.core.enforcement import Enforcement
 from controller.core.verdicts import Renew
@@ -148,6 +148,13 @@ THE_VOTES = Votes.of
 UNFENCED = around(GuardedApi, "_stopped", lambda _: lambda *given: None)
 """Alone it is found by a halt that no watch has told of; with a gate of the operator's, by any halt."""
 
+VOTES_UNPROVEN = counting(lambda count, request, votes, rule, _, *rest: count(request, votes, rule, LONG_AGO, *rest))
+"""Alone it is found only where an operator has not looked at admission since: who asked is not proven either then."""
+WHO_ASKED_UNPROVEN = all_of(
+    around(view, "who_asked", lambda _: lambda named, *rest: named),
+    around(approval_state, "who_asked", lambda _: lambda named, *rest: named),
+)
+
 MUTANTS: dict[str, Mutant] = {
     "a vote on another digest counts": counts_with(request=lambda r, vote: replace(r, digest=vote.spec.digest)),
     "a vote on another object counts": all_of(
@@ -163,13 +170,9 @@ MUTANTS: dict[str, Mutant] = {
     "a vote counts that was cast before identities were proven": around(
         approvals, "proven", lambda _: lambda *given: True
     ),
-    "votes count while identities are not proven": counting(
-        lambda count, request, votes, rule, _, *rest: count(request, votes, rule, LONG_AGO, *rest)
-    ),
-    "whoever is named has asked": all_of(
-        around(approval_view, "who_asked", lambda _: lambda named, *rest: named),
-        around(approval_state, "who_asked", lambda _: lambda named, *rest: named),
-    ),
+    "votes count while identities are not proven": VOTES_UNPROVEN,
+    "whoever is named has asked": WHO_ASKED_UNPROVEN,
+    "no identity needs to be proven": all_of(VOTES_UNPROVEN, WHO_ASKED_UNPROVEN),
     "a revoked right does not matter": counting(lambda count, *given: count(*given[:5])),
     "nobody asks about rights before the claim": without("unchecked"),
     "a rejection does not count": counting(lambda count, *given: replace(count(*given), rejection=None)),
@@ -203,6 +206,7 @@ QUICK = (
     "a vote on another object counts",
     "the requester's own vote counts",
     "a vote counts for ever",
+    "no identity needs to be proven",
     "a revoked right does not matter",
     "a rejection does not count",
     "all votes are not read again after the claim",
@@ -212,6 +216,11 @@ QUICK = (
     "a policy that is loosened loosens what waits",
 )
 """Those of every run; the others with --hypothesis-profile=long (`make test-long`)."""
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_what_a_mutant_changes_is_there(name: str, monkeypatch: Patch) -> None:
+    MUTANTS[name](monkeypatch)
 
 
 @pytest.mark.timeout(300)
