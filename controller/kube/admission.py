@@ -2,7 +2,7 @@
 
 import asyncio
 
-from controller.core.enforcement import OPTIONAL, OURS, PART_OF, Enforcement, enforcement
+from controller.core.enforcement import OPTIONAL, OURS, PART_OF, Enforcement, enforcement, spec_digest
 from controller.core.errors import NotFound, RightMissing
 from controller.core.ports import Json, Resource
 from controller.kube.api import Api
@@ -19,22 +19,41 @@ ADMISSION = tuple(
 )
 
 
-async def read_enforcement(api: Api) -> Enforcement:
-    """Whether the shipped policies are stored as shipped, and since when.
+class AdmissionPolicies:
+    """The shipped policies as the API server has them.
 
-    Raises what reading raises (TransientFailure, ...), but for a right that is missing: that is a fault like another.
+    Remembers the digest of each stored version: to work them all out takes longer than to read them.
     """
-    try:
-        lists = await asyncio.gather(*(_stored(api, resource) for resource in ADMISSION))
-    except RightMissing as error:
-        return Enforcement(None, f"the operator cannot see whether identities are checked: {error}")
-    return enforcement({resource.kind: items for resource, items in zip(ADMISSION, lists, strict=True)})
 
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._digests: dict[tuple[str, str], str | None] = {}
+        """By uid and resourceVersion."""
 
-async def _stored(api: Api, resource: Resource) -> tuple[Json, ...] | None:
-    try:
-        return (await api.list(resource, label_selector=f"{PART_OF}={OURS}")).items
-    except NotFound:
-        if resource.kind in OPTIONAL:
-            return None
-        raise
+    async def read(self) -> Enforcement:
+        """Whether they are stored as shipped, and since when.
+
+        Raises what reading raises (TransientFailure, ...), but for a right that is missing: that is a fault like
+        another.
+        """
+        try:
+            lists = await asyncio.gather(*(self._stored(resource) for resource in ADMISSION))
+        except RightMissing as error:
+            return Enforcement(None, f"the operator cannot see whether identities are checked: {error}")
+        found = {resource.kind: items for resource, items in zip(ADMISSION, lists, strict=True)}
+        before, self._digests = self._digests, {}
+
+        def digest_of(item: Json) -> str | None:
+            version = item["metadata"]["uid"], item["metadata"]["resourceVersion"]
+            digest = self._digests[version] = before[version] if version in before else spec_digest(item)
+            return digest
+
+        return enforcement(found, digest_of=digest_of)
+
+    async def _stored(self, resource: Resource) -> tuple[Json, ...] | None:
+        try:
+            return (await self._api.list(resource, label_selector=f"{PART_OF}={OURS}")).items
+        except NotFound:
+            if resource.kind in OPTIONAL:
+                return None
+            raise

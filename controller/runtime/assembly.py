@@ -12,7 +12,7 @@ from controller.actions.plugins import installed, load
 from controller.actions.registry import Registry, built_ins
 from controller.core.settings import Settings
 from controller.core.view import Chance
-from controller.kube.admission import read_enforcement
+from controller.kube.admission import AdmissionPolicies
 from controller.kube.api import Api
 from controller.kube.events import EventWriter
 from controller.kube.lease import Lease, Timing
@@ -123,7 +123,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
             )
             votes = Votes()
             views = Views(store, votes, declarations, usage)
-            enforcing = Enforcing(lambda: read_enforcement(api), declarations, lambda: intake.enqueue_living())
+            enforcing = Enforcing(AdmissionPolicies(api).read, declarations, lambda: intake.enqueue_living())
             reviews = AccessReviews(api, enforcing)
             previews = Previews(api, executors)
             attempts = AttemptRunner(

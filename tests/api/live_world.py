@@ -31,7 +31,7 @@ from controller.actions.scale_workload import ScaleWorkload
 from controller.api.base import API_VERSION, rfc3339
 from controller.core.enforcement import Enforcement
 from controller.core.ports import Json, Resource
-from controller.kube.admission import read_enforcement
+from controller.kube.admission import AdmissionPolicies
 from controller.kube.api import Api
 from controller.kube.login import Login
 from controller.kube.resources import APPROVALS, NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
@@ -577,7 +577,7 @@ class Process(Operator):
         """It goes by itself."""
 
     async def _look(self) -> Enforcement:
-        found = await read_enforcement(self.api)
+        found = await AdmissionPolicies(self.api).read()
         self.world.judge.looked[self.name] = found.since
         return found
 

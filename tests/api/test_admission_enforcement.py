@@ -18,7 +18,7 @@ from guarded import approval, proposal, workflow
 
 from controller.core.admission import SHIPPED
 from controller.core.enforcement import Enforcement
-from controller.kube.admission import ADMISSION, read_enforcement
+from controller.kube.admission import ADMISSION, AdmissionPolicies
 from controller.kube.api import Api
 from controller.kube.login import Login
 from controller.kube.session import Session
@@ -44,7 +44,7 @@ def seen(kubeconfig: Path) -> Enforcement:
 
     async def read() -> Enforcement:
         async with Session(Login(str(kubeconfig))) as session:
-            return await read_enforcement(Api(session))
+            return await AdmissionPolicies(Api(session)).read()
 
     return asyncio.run(read())
 
@@ -96,6 +96,27 @@ def test_what_is_stored_is_what_is_shipped(alone: ControlPlane) -> None:
     assert found.fault is None
     assert found.since is not None
     assert timedelta(0) <= datetime.now(UTC) - found.since < timedelta(minutes=5)
+
+
+def test_who_looks_again_sees_what_was_changed_since(alone: ControlPlane, admin: ApiServer) -> None:
+    """Digests are remembered, but only of the version that they are of."""
+    kind, name = "ValidatingAdmissionPolicy", "action-operator-status"
+
+    async def look() -> list[Enforcement]:
+        async with Session(Login(str(alone.kubeconfig))) as session:
+            policies = AdmissionPolicies(Api(session))
+            found = [await policies.read(), await policies.read()]
+            with put_back(admin, kind, name) as stored:
+                changed = {"apiVersion": stored["apiVersion"], "kind": kind, "spec": CHANGES[kind]}
+                assert admin.send("PATCH", f"{PATHS[kind]}/{name}", changed).accepted
+                found.append(await policies.read())
+            return [*found, await policies.read()]
+
+    first, second, changed, restored = asyncio.run(look())
+    assert first == second
+    assert first.fault is None
+    assert changed.fault == f"{kind} {name} is not the shipped one; {APPLY}"
+    assert restored.fault is None
 
 
 @pytest.mark.usefixtures("crds")

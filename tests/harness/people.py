@@ -9,7 +9,7 @@ import yaml
 
 from controller.core.actors import SETTLED_SECONDS
 from controller.core.enforcement import Enforcement
-from controller.kube.admission import read_enforcement
+from controller.kube.admission import AdmissionPolicies
 from controller.kube.api import Api
 from controller.kube.login import Login
 from controller.kube.session import Session
@@ -49,7 +49,7 @@ def wait_until_proven(cluster: ControlPlane) -> None:
 
     async def read() -> Enforcement:
         async with Session(Login(str(cluster.kubeconfig))) as session:
-            return await read_enforcement(Api(session))
+            return await AdmissionPolicies(Api(session)).read()
 
     found = asyncio.run(read())
     assert found.since is not None, found.fault
