@@ -132,6 +132,10 @@ class Intake:
         self._doubted.add(key)
         self._queue.add(key)
 
+    def still_doubted(self, key: Key) -> None:
+        """The object could not be read: the doubt stays, and when to try again is for who tried to say."""
+        self._doubted.add(key)
+
     def doubted(self, key: Key) -> bool:
         return key in self._doubted
 

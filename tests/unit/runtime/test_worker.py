@@ -380,6 +380,26 @@ def test_a_write_that_fails_is_tried_again_later_and_others_go_on(error: ActionE
     played(play)
 
 
+@pytest.mark.parametrize("error", [RightMissing("403"), TransientFailure("503")], ids=["refused", "unavailable"])
+def test_an_object_that_cannot_be_read_again_is_tried_again_later(error: ActionError) -> None:
+    async def play(operator: Operator) -> None:
+        key = operator.propose(suspend=True)
+        await operator.settle()
+        operator.api.requests.clear()
+        for _ in range(3):
+            operator.api.fail("get", error)
+        operator.intake.doubt(key)
+        await operator.settle()
+        assert operator.api.requests.count("get actionproposals") == 1
+        for _ in range(3):
+            operator.sleep(60)
+            await operator.settle()
+        assert operator.api.requests.count("get actionproposals") == 4
+        assert operator.status(key)["phase"] == "Blocked"
+
+    played(play)
+
+
 def test_a_result_that_cannot_be_written_is_not_lost() -> None:
     async def play(operator: Operator) -> None:
         key = operator.propose(suspend=True)
