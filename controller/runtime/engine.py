@@ -164,7 +164,8 @@ class Engine:
         """All declarations; those that are not among them any more are gone, whatever a watch has missed."""
         for resource in DECLARED:
             namespace = self._parts.namespace if resource.namespaced else None
-            self._parts.intake.listed(resource.plural, await self._list(resource, namespace, ""))
+            known = self._parts.intake.declared(resource.plural)  # before: what comes meanwhile is in no list yet
+            self._parts.intake.vanished(resource.plural, known - await self._list(resource, namespace, ""))
 
     async def _list(self, resource: Resource, namespace: str | None, selector: str) -> set[Place]:
         """Takes all objects of a kind in; where they are."""

@@ -90,9 +90,13 @@ class Intake:
                 self._store.remove(key)  # whoever takes over lists everything again
                 self._usage.gone(key, known[0])
 
-    def listed(self, plural: str, places: set[Place]) -> None:
-        """A whole list of a declared kind has just these: what else is known is gone, though no watch said so."""
-        for place in self._declarations.places(_DECLARED_KINDS[plural]) - places:
+    def declared(self, plural: str) -> set[Place]:
+        """Where the known objects of a declared kind are."""
+        return self._declarations.places(_DECLARED_KINDS[plural])
+
+    def vanished(self, plural: str, places: set[Place]) -> None:
+        """A whole list of a declared kind has these no more: they are gone, though no watch said so."""
+        for place in places:
             self.observe(plural, "DELETED", {"metadata": place._asdict()})
 
     def take_in(self, plural: str, raw: Json) -> None:

@@ -1,17 +1,18 @@
 """The engine around an API server in memory: how it stops."""
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
 from unit.core.making import NOW, UNPROVEN
 from unit.runtime.fake_api import FakeApi, Operator
 
 from controller.core.ports import Json, Resource
-from controller.kube.api import Api
+from controller.kube.api import Api, Listed
 from controller.kube.lease import Lease
-from controller.kube.resources import NAMESPACES, PROPOSALS
-from controller.runtime.engine import Engine, Parts
+from controller.kube.resources import NAMESPACES, POLICIES, PROPOSALS
 from controller.runtime.enforcing import Enforcing
+from controller.runtime.engine import Engine, Parts
 
 
 class SlowApi(FakeApi):
@@ -27,6 +28,20 @@ class SlowApi(FakeApi):
             self.patching.set()
             await self.answers.wait()
         return stored
+
+
+class BusyApi(FakeApi):
+    """While its policies are listed, another appears, and the watch tells of it first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.appears: list[Callable[[], None]] = []
+
+    async def pages(self, resource: Resource, **options: Any) -> AsyncIterator[Listed]:
+        async for page in super().pages(resource, **options):
+            if resource is POLICIES and self.appears:
+                self.appears.pop()()
+            yield page
 
 
 class Held:
@@ -63,6 +78,31 @@ def engine_of(operator: Operator) -> Engine:
             drain_seconds=5.0,
         )
     )
+
+
+def test_a_policy_that_appears_while_policies_are_listed_is_not_taken_for_gone() -> None:
+    """Until the next list, nobody would ask for the approvals that it demands."""
+
+    async def play() -> None:
+        api = BusyApi()
+        operator = Operator(NOW, api=api)
+        api.appears.append(
+            lambda: operator.declare(
+                POLICIES, {"metadata": {"name": "new"}, "spec": {"approval": {"required": 2}}}, "ADDED"
+            )
+        )
+        running = asyncio.create_task(engine_of(operator).run())
+        async with asyncio.timeout(10):
+            while len(operator.queue) or "new" not in operator.declarations.policies or api.appears:
+                await asyncio.sleep(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert list(operator.declarations.policies) == ["new"]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await operator.outage.close()
+
+    asyncio.run(play())
 
 
 def test_a_claim_whose_answer_is_under_way_when_the_operator_stops_is_carried_out() -> None:
