@@ -88,6 +88,7 @@ class Intake:
                 self.doubt(key)
             else:
                 self._store.remove(key)  # whoever takes over lists everything again
+                self._queue.drop(key)
                 self._usage.gone(key, known[0])
 
     def declared(self, plural: str) -> set[Place]:

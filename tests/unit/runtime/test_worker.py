@@ -147,6 +147,17 @@ def test_late_news_of_a_finished_object_start_nothing() -> None:
     played(play)
 
 
+def test_who_does_not_lead_keeps_nothing_of_what_is_finished() -> None:
+    async def play(operator: Operator) -> None:
+        operator.leads = False
+        for n in range(20):
+            key = operator.propose(f"p{n}")
+            operator.intake.observe(PROPOSALS.plural, "DELETED", operator.api.objects.pop(key))
+        assert (len(operator.queue), operator.store.count(PROPOSALS.plural)) == (0, 0)
+
+    played(play)
+
+
 def test_a_new_object_of_the_same_name_is_another_one() -> None:
     async def play(operator: Operator) -> None:
         operator.propose(suspend=True)
