@@ -578,6 +578,23 @@ def test_cancelling_a_workflow_reaches_its_steps() -> None:
     played(play)
 
 
+def test_a_step_that_was_made_and_never_listed_ends_with_its_workflow() -> None:
+    """Somebody cancels the workflow between the creation of its first step and the write that would list it."""
+
+    async def play(operator: Operator) -> None:
+        key = workflow(operator)
+        operator.api.meanwhile("create", lambda: operator.api.edit(key, cancelled=True))
+        await operator.settle()
+        assert operator.status(key)["outcome"] == "Cancelled"
+        operator.watch()
+        operator.sleep(10)
+        await operator.settle()
+        (step,) = (raw for one, raw in operator.api.objects.items() if one.plural == PROPOSALS.plural)
+        assert step["status"]["outcome"] == "Cancelled"
+
+    played(play)
+
+
 def test_a_workflow_without_its_runner_ends_when_the_grace_time_is_over() -> None:
     async def play(operator: Operator) -> None:
         parameters = {"kind": "Deployment", "name": "x", "replicas": 1}
