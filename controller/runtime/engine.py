@@ -65,7 +65,7 @@ class Engine:
         self._parts = parts
         self._closing = False
         self._busy: set[asyncio.Task[None]] = set()
-        """Keys that are being handled: on the way out they may end, so that no claim is left without its attempt."""
+        """Workers that handle a key: on the way out they may end, so that no claim is left without its attempt."""
 
     async def run(self) -> None:
         """Works whenever this process holds the Lease, until cancelled."""
@@ -113,14 +113,17 @@ class Engine:
             group.create_task(self._parts.enforcing.run(), name="enforcing")
 
     async def _work(self) -> None:
-        parts = self._parts
-        while True:
+        parts, this = self._parts, asyncio.current_task()
+        assert this is not None  # noqa: S101  a worker is a task
+        while not self._closing:
             key = await parts.queue.take()
             try:
                 await parts.outage.over()  # asked with the key in hand: most outages begin while there is nothing to do
                 started = perf_counter()
+                self._busy.add(this)
                 await parts.worker.handle(key)
             finally:
+                self._busy.discard(this)
                 parts.queue.done(key)
             parts.metrics.decision_seconds.labels(key.plural).observe(perf_counter() - started)
             parts.metrics.queue_depth.set(len(parts.queue))
@@ -161,7 +164,8 @@ class Engine:
         """All declarations; those that are not among them any more are gone, whatever a watch has missed."""
         for resource in DECLARED:
             namespace = self._parts.namespace if resource.namespaced else None
-            self._parts.intake.listed(resource.plural, await self._list(resource, namespace, ""))
+            known = self._parts.intake.declared(resource.plural)  # before: what comes meanwhile is in no list yet
+            self._parts.intake.vanished(resource.plural, known - await self._list(resource, namespace, ""))
 
     async def _list(self, resource: Resource, namespace: str | None, selector: str) -> set[Place]:
         """Takes all objects of a kind in; where they are."""

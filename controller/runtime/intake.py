@@ -88,11 +88,16 @@ class Intake:
                 self.doubt(key)
             else:
                 self._store.remove(key)  # whoever takes over lists everything again
+                self._queue.drop(key)
                 self._usage.gone(key, known[0])
 
-    def listed(self, plural: str, places: set[Place]) -> None:
-        """A whole list of a declared kind has just these: what else is known is gone, though no watch said so."""
-        for place in self._declarations.places(_DECLARED_KINDS[plural]) - places:
+    def declared(self, plural: str) -> set[Place]:
+        """Where the known objects of a declared kind are."""
+        return self._declarations.places(_DECLARED_KINDS[plural])
+
+    def vanished(self, plural: str, places: set[Place]) -> None:
+        """A whole list of a declared kind has these no more: they are gone, though no watch said so."""
+        for place in places:
             self.observe(plural, "DELETED", {"metadata": place._asdict()})
 
     def take_in(self, plural: str, raw: Json) -> None:
@@ -131,6 +136,10 @@ class Intake:
         """The object may be finished, changed or gone: to be read before anything is decided about it."""
         self._doubted.add(key)
         self._queue.add(key)
+
+    def still_doubted(self, key: Key) -> None:
+        """The object could not be read: the doubt stays, and when to try again is for who tried to say."""
+        self._doubted.add(key)
 
     def doubted(self, key: Key) -> bool:
         return key in self._doubted

@@ -127,7 +127,7 @@ class Worker:
         except NotFound:
             raise
         except ActionError:
-            self._intake.doubt(key)
+            self._intake.still_doubted(key)
             raise
         self._intake.take_in(key.plural, raw)
 

@@ -13,6 +13,7 @@ from controller.runtime.access import AccessReviews
 from controller.runtime.clock import Clock
 from controller.runtime.outcome import Handled
 from controller.runtime.previews import Previews
+from controller.runtime.queue import DelayQueue
 from controller.runtime.recorder import Recorder
 from controller.runtime.store import Key, Store
 from controller.runtime.views import Views, child
@@ -29,6 +30,7 @@ class WorkflowReconciler:
         api: Api,
         views: Views,
         store: Store,
+        queue: DelayQueue[Key],
         recorder: Recorder,
         previews: Previews,
         reviews: AccessReviews,
@@ -37,6 +39,7 @@ class WorkflowReconciler:
         self._api = api
         self._views = views
         self._store = store
+        self._queue = queue
         self._recorder = recorder
         self._previews = previews
         self._reviews = reviews
@@ -110,7 +113,9 @@ class WorkflowReconciler:
             stored = await self._api.create(PROPOSALS, step.body, namespace=namespace)
         except Conflict:
             return await self._read(namespace, step.name)
-        self._store.put(PROPOSALS.plural, stored)
+        key = self._store.put(PROPOSALS.plural, stored)
+        if key:
+            self._queue.add(key)  # what the watch tells of it is no news any more, also where no status ever names it
         return child(stored)
 
     async def _read(self, namespace: str, name: str) -> Child:

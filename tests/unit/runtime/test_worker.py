@@ -147,6 +147,17 @@ def test_late_news_of_a_finished_object_start_nothing() -> None:
     played(play)
 
 
+def test_who_does_not_lead_keeps_nothing_of_what_is_finished() -> None:
+    async def play(operator: Operator) -> None:
+        operator.leads = False
+        for n in range(20):
+            key = operator.propose(f"p{n}")
+            operator.intake.observe(PROPOSALS.plural, "DELETED", operator.api.objects.pop(key))
+        assert (len(operator.queue), operator.store.count(PROPOSALS.plural)) == (0, 0)
+
+    played(play)
+
+
 def test_a_new_object_of_the_same_name_is_another_one() -> None:
     async def play(operator: Operator) -> None:
         operator.propose(suspend=True)
@@ -380,6 +391,26 @@ def test_a_write_that_fails_is_tried_again_later_and_others_go_on(error: ActionE
     played(play)
 
 
+@pytest.mark.parametrize("error", [RightMissing("403"), TransientFailure("503")], ids=["refused", "unavailable"])
+def test_an_object_that_cannot_be_read_again_is_tried_again_later(error: ActionError) -> None:
+    async def play(operator: Operator) -> None:
+        key = operator.propose(suspend=True)
+        await operator.settle()
+        operator.api.requests.clear()
+        for _ in range(3):
+            operator.api.fail("get", error)
+        operator.intake.doubt(key)
+        await operator.settle()
+        assert operator.api.requests.count("get actionproposals") == 1
+        for _ in range(3):
+            operator.sleep(60)
+            await operator.settle()
+        assert operator.api.requests.count("get actionproposals") == 4
+        assert operator.status(key)["phase"] == "Blocked"
+
+    played(play)
+
+
 def test_a_result_that_cannot_be_written_is_not_lost() -> None:
     async def play(operator: Operator) -> None:
         key = operator.propose(suspend=True)
@@ -543,6 +574,23 @@ def test_cancelling_a_workflow_reaches_its_steps() -> None:
         operator.edit(key, cancelled=True)
         await operator.settle()
         assert operator.status(key)["outcome"] == "Cancelled"
+
+    played(play)
+
+
+def test_a_step_that_was_made_and_never_listed_ends_with_its_workflow() -> None:
+    """Somebody cancels the workflow between the creation of its first step and the write that would list it."""
+
+    async def play(operator: Operator) -> None:
+        key = workflow(operator)
+        operator.api.meanwhile("create", lambda: operator.api.edit(key, cancelled=True))
+        await operator.settle()
+        assert operator.status(key)["outcome"] == "Cancelled"
+        operator.watch()
+        operator.sleep(10)
+        await operator.settle()
+        (step,) = (raw for one, raw in operator.api.objects.items() if one.plural == PROPOSALS.plural)
+        assert step["status"]["outcome"] == "Cancelled"
 
     played(play)
 
