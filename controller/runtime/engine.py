@@ -63,7 +63,7 @@ class Engine:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._closing = False
+        self._closing = asyncio.Event()
         self._busy: set[asyncio.Task[None]] = set()
         """Workers that handle a key: on the way out they may end, so that no claim is left without its attempt."""
 
@@ -87,12 +87,12 @@ class Engine:
 
     @asynccontextmanager
     async def _working(self) -> AsyncIterator[asyncio.Task[None]]:
-        self._closing = False
+        self._closing.clear()
         crew = asyncio.create_task(self._crew(), name="crew")
         try:
             yield crew
         finally:
-            self._closing = True
+            self._closing.set()
             if self._parts.lease.is_leader and self._busy:
                 await asyncio.wait(set(self._busy), timeout=FINISH_SECONDS)
             crew.cancel()
@@ -115,10 +115,13 @@ class Engine:
     async def _work(self) -> None:
         parts, this = self._parts, asyncio.current_task()
         assert this is not None  # noqa: S101  a worker is a task
-        while not self._closing:
+        while not self._closing.is_set():
             key = await parts.queue.take()
             try:
                 await parts.outage.over()  # asked with the key in hand: most outages begin while there is nothing to do
+                if self._closing.is_set():
+                    parts.queue.add(key)  # nothing is begun on the way out
+                    return
                 started = perf_counter()
                 self._busy.add(this)
                 await parts.worker.handle(key)

@@ -12,7 +12,7 @@ from unit.runtime.fake_api import FakeApi, Operator
 from controller.api.base import rfc3339
 from controller.core.errors import ActionError, LostAnswer, RightMissing, TransientFailure
 from controller.core.ports import Json
-from controller.kube.resources import NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
+from controller.kube.resources import NAMESPACES, POLICIES, PROPOSALS, SCHEDULES, TYPES, WORKFLOWS
 from controller.runtime.store import Key
 
 
@@ -606,5 +606,46 @@ def test_a_workflow_without_its_runner_ends_when_the_grace_time_is_over() -> Non
         await operator.settle()
         assert operator.status(key)["outcome"] == "Failed"
         assert "there is no ServiceAccount ops" in operator.status(key)["message"]
+
+    played(play)
+
+
+def test_a_step_that_the_api_server_refuses_is_told_and_tried_again() -> None:
+    async def play(operator: Operator) -> None:
+        operator.api.fail("create", RightMissing("exceeded quota: objects"))
+        key = workflow(operator)
+        await operator.settle()
+        status = operator.status(key)
+        assert status["message"].startswith("the API server refuses what has to be done; it is tried again:")
+        assert "exceeded quota" in status["message"]
+        reasons = {condition["reason"] for condition in status["conditions"]}
+        assert "RequestRefused" in reasons
+        operator.sleep(60)
+        await operator.settle()
+        assert operator.status(key)["outcome"] == "Succeeded"
+
+    played(play)
+
+
+def test_a_run_that_the_api_server_refuses_is_told_by_its_schedule_and_made_later() -> None:
+    async def play(operator: Operator) -> None:
+        spec = {"schedule": "* * * * *", "workflow": {
+            "description": "x", "reason": "x", "steps": [{"name": "s", "action": "log-message",
+                                                          "parameters": {"message": "x"}}]}}  # fmt: skip
+        raw = operator.api.put(SCHEDULES, {"metadata": {"name": "nightly", "namespace": "shop"}, "spec": spec})
+        operator.intake.observe(SCHEDULES.plural, "ADDED", raw)
+        await operator.settle()
+        operator.api.fail("create", RightMissing("denied by a webhook"))
+        operator.sleep(60)
+        await operator.settle()
+        key = Key(SCHEDULES.plural, "shop", "nightly")
+        (ready,) = operator.status(key)["conditions"]
+        assert (ready["status"], ready["reason"]) == ("False", "RequestRefused")
+        assert "denied by a webhook" in ready["message"]
+        operator.sleep(30)
+        await operator.settle()
+        (ready,) = operator.status(key)["conditions"]
+        assert ready["status"] == "True"
+        assert operator.status(key)["lastRun"].startswith("nightly-")
 
     played(play)
