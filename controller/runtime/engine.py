@@ -195,6 +195,7 @@ class Engine:
                 await self._parts.reaper.sweep()
                 await self._sweep()
                 await self._list(APPROVALS, self._parts.namespace, "")
+                self._parts.intake.approvals_listed()
             except ActionError as error:
                 self._parts.outage.suspected(error)
             await asyncio.sleep(SWEEP_SECONDS * (0.9 + 0.2 * random.random()))  # noqa: S311  spreads load, no secret
