@@ -75,7 +75,7 @@ class Judge:
             values = tuple(change.get("before") for change in (after.get("preview") or {}).get("changes") or ())
             types = {action: self.types[action] for action in self.asked[uid].actions}
             self.shown[uid, after["digest"]] = Shown(types, values)
-        self._note(self.asked[uid], before, after, operator)
+        self._note(self.asked[uid], new, before, operator)
         self._earned(new, after)
         if newest(after) > newest(before):
             self._claimed(new, before, after, operator, of)
@@ -121,8 +121,8 @@ class Judge:
             demand(asked.get("allowSelf", False) or not now.get("allowSelf", False), "own votes came to count")
             demand(now.get("validSeconds", DAY) <= asked["validSeconds"], "validity was prolonged")
 
-    def _note(self, about: Asked, before: Json, after: Json, operator: str) -> None:
-        progress = after.get("approval")
+    def _note(self, about: Asked, new: Json, before: Json, operator: str) -> None:
+        progress = (new.get("status") or {}).get("approval")
         if not progress:
             return
         noted = self.noted.setdefault(about.uid, Noted())
@@ -131,7 +131,10 @@ class Judge:
         noted.valid = min(noted.valid, progress["validSeconds"])
         noted.proceed &= progress.get("onDrift") == "Proceed"
         if not before.get("approval"):
-            missing = {q for q in self._rule(about, operator).quorums if not covered(q, noted.quorums)}
+            # Of a name that is forged an operator knows only when it has looked; an effect is judged by who it is.
+            named = (new["spec"].get("requestedBy") or {}).get("username", about.by.name)
+            machine = about.by.is_machine and named == about.by.name
+            missing = {q for q in self._rule(about, operator, machine=machine).quorums if not covered(q, noted.quorums)}
             if missing:
                 self.faults.append(f"{about.name}: not asked for when waiting began: {missing}")
 
@@ -189,7 +192,7 @@ class Judge:
 
     def _leave(self, about: Asked, raw: Json, operator: str) -> Iterator[str]:
         """Whether there is a live approval set of exactly what would run."""
-        now, noted = self._rule(about, operator), self.noted.get(about.uid)
+        now, noted = self._rule(about, operator, machine=about.by.is_machine), self.noted.get(about.uid)
         quorums = now.quorums | (noted.quorums if noted else set())
         if not quorums:
             return
@@ -253,10 +256,9 @@ class Judge:
 
     # -- the model's own reading of rules --------------------------------------------------------------------------
 
-    def _rule(self, about: Asked, operator: str) -> Noted:
-        """What the policies that the operator was told of ask for together."""
+    def _rule(self, about: Asked, operator: str, *, machine: bool) -> Noted:
+        """What the policies that the operator was told of ask for together; of a `machine`, more."""
         total = Noted()
-        machine = about.by.is_machine
         for action in about.actions:
             told = {
                 n: s["approval"]
