@@ -7,7 +7,7 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from controller.actions.about import About, Family, Right
 from controller.actions.any_object import ApiVersion, KindName, resolved
-from controller.actions.applying import NO_WAY_BACK, PATCH_RESOURCE, Write, undo_of
+from controller.actions.applying import LENT, PATCH_RESOURCE, Write, despite_races, way_back
 from controller.actions.base import Action, Parameters
 from controller.actions.field_changes import MISSING, Difference, changes, differences
 from controller.actions.objects import ObjectName, target_of
@@ -81,6 +81,7 @@ class ApplyManifest(Action[ApplyManifestParameters]):
                 ("get", "create", "patch"),
                 why="for ConfigMaps; one such rule for each kind it is used for",
             ),
+            LENT,
         ),
         undone_by="the values from before, where the object was there",
     )
@@ -94,7 +95,7 @@ class ApplyManifest(Action[ApplyManifestParameters]):
 
     async def preview(self, request: Request[ApplyManifestParameters]) -> PreviewResult:
         write, stored, target = await _prepared(request)
-        answer = await write.send(request.cluster, dry_run=True)
+        answer = await write.tried(request, target, stored)
         if stored is None:
             return PreviewResult(
                 summary=f"Create {target}.",
@@ -105,19 +106,21 @@ class ApplyManifest(Action[ApplyManifestParameters]):
         differing = differences(stored, answer)
         if not differing:
             return PreviewResult(f"{target} is already as the manifest says.", target=target)
-        undo = undo_of(stored, answer, differing)
+        undo, warnings = await way_back(request, target, stored, answer, differing)
         return PreviewResult(
             summary=f"Apply {target}.",
             changes=changes(target, differing),
-            warnings=() if undo else (NO_WAY_BACK,),
+            warnings=warnings,
             undo=undo,
             target=target,
         )
 
     async def run(self, request: Request[ApplyManifestParameters], operation: Operation) -> Done:
-        write, stored, target = await _prepared(request)
-        answer = await write.send(request.cluster)
-        return _done(target, answer, created=stored is None)
+        async def once() -> Done:
+            write, stored, target = await _prepared(request)
+            return _done(target, await write.made(request, target, stored), created=stored is None)
+
+        return await despite_races(once)
 
     async def observe(self, request: Request[ApplyManifestParameters], operation: Operation) -> Done | None:
         write, stored, target = await _prepared(request)

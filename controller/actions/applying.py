@@ -4,17 +4,27 @@ Whether the stored object is as asked is told by a dry run that would change not
 what it makes of defaults and of other spellings (`1000m` is `1`).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
+
+from controller.actions.about import Right
 from controller.actions.field_changes import Difference, differences, inverse
 from controller.actions.plain_credentials import plain_credentials
+from controller.actions.pod_leave import demand_leave, may_be_put_back
+from controller.actions.pod_rules import has_pods
+from controller.actions.retry import RetryConfig, wait_backoff
 from controller.api.common import Undo
 from controller.core.errors import Conflict, PermanentFailure, TransientFailure
-from controller.core.ports import Cluster, Json, PatchForm, Resource
+from controller.core.ports import Cluster, Json, P, PatchForm, Request, Resource, Target
 
 PATCH_RESOURCE = "patch-resource"
+LENT = Right("", ("secrets",), ("get",), names=("db",), why="only where pods newly get Secrets")
 NO_WAY_BACK = "It cannot be undone by itself: what it changes cannot be put back with a test of what is there then"
+_PODS_BEFORE = "It cannot be undone by itself: its pods had what a generic action may not give them"
+_RACES = RetryConfig(max_attempts=5, min_wait_seconds=0.05, max_wait_seconds=0.5)
 _ANOTHER_MANAGER = "conflict with "
 _DOES_NOT_FIT = "failed to create typed patch object"
 
@@ -46,9 +56,60 @@ class Write:
                 raise PermanentFailure(str(failure)) from None
             raise
 
+    async def tried(self, request: Request[P], target: Target, stored: Json | None) -> Json:
+        """The object as it would be. Raises PermanentFailure where its pods would get what they may not get."""
+        answer = await self.send(request.cluster, dry_run=True)
+        await demand_leave(request, target, stored or {}, answer)
+        return answer
+
+    async def made(self, request: Request[P], target: Target, stored: Json | None) -> Json:
+        """Sends it, tried once more right before. An object with pods must still be as it was then: else Conflict."""
+        answer = await self.tried(request, target, stored)
+        pinned = self._of_version(stored) if stored is not None and has_pods(answer) else self
+        return await pinned.send(request.cluster)
+
+    def _of_version(self, stored: Json) -> "Write":
+        """Only for the object as it was read."""
+        version = stored["metadata"]["resourceVersion"]
+        if isinstance(self.body, dict):
+            metadata = {**(self.body.get("metadata") or {}), "resourceVersion": version}
+            return replace(self, body={**self.body, "metadata": metadata})
+        # Replaced by another than it has, it is a conflict; a test that fails would be told as a bad request.
+        return replace(
+            self, body=[{"op": "replace", "path": "/metadata/resourceVersion", "value": version}, *self.body]
+        )
+
     async def is_so(self, cluster: Cluster, stored: Json) -> bool:
         """Whether it would change nothing any more."""
         return not differences(stored, await self.send(cluster, dry_run=True))
+
+
+T = TypeVar("T")
+
+
+async def despite_races(once: Callable[[], Awaitable[T]]) -> T:
+    """Does it anew, a few times, where the object was written in between; from its reading on."""
+    async for attempt in AsyncRetrying(
+        retry=retry_if_exception_type(Conflict),
+        stop=stop_after_attempt(_RACES.max_attempts),
+        wait=wait_backoff(_RACES),
+        reraise=True,
+    ):
+        with attempt:
+            return await once()
+    raise AssertionError("tenacity either returns or raises")
+
+
+async def way_back(
+    request: Request[P], target: Target, stored: Json, answer: Json, found: Sequence[Difference]
+) -> tuple[Undo | None, tuple[str, ...]]:
+    """What puts back what differs; where nothing does, the warning that says why. Raises TransientFailure."""
+    undo = undo_of(stored, answer, found)
+    if undo is None:
+        return None, (NO_WAY_BACK,)
+    if not await may_be_put_back(request, target, stored, answer):
+        return None, (_PODS_BEFORE,)
+    return undo, ()
 
 
 def undo_of(stored: Json, answer: Json, found: Sequence[Difference]) -> Undo | None:

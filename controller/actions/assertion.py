@@ -1,7 +1,7 @@
 """assert: a check as a step. It changes nothing; it succeeds once an expression is true, and fails where it is not.
 
-An expression that cannot be told proves neither: it is looked at again. No message holds anything of what was read, for
-who reads the proposal need not be allowed to read the object.
+An expression that cannot be told proves neither: it is looked at again until its time is up, and then said to be so. No
+message holds anything of what was read, for who reads the proposal need not be allowed to read the object.
 """
 
 from collections.abc import Callable
@@ -17,13 +17,16 @@ from controller.actions.objects import ObjectName
 from controller.api.common import Check, HttpCheck, ResourceRef
 from controller.api.names import Risk
 from controller.core import nesting
-from controller.core.checks import Named, Result, Seen, answer, response
+from controller.core.checks import Answer, Named, Result, Seen, answer, response
 from controller.core.checks import cut as short
 from controller.core.credentials import checked_url
-from controller.core.errors import EffectFailed, NotFound, PermanentFailure, RightMissing, TransientFailure
+from controller.core.errors import CannotTell, EffectFailed, NotFound, PermanentFailure, Repeatable
 from controller.core.expressions import MAX_LENGTH, ExpressionFault
 from controller.core.kinds import kind_name
 from controller.core.ports import Done, Operation, PreviewResult, Request, Target, Verified
+
+GRACE = timedelta(seconds=5)
+"""A server that gives no answer is asked again for this long, also where one look is all that was asked for."""
 
 
 class AssertedObject(Parameters):
@@ -48,7 +51,7 @@ class AssertParameters(Parameters):
     expression: Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]
     """CEL, must give a boolean: `object.status.readyReplicas == object.spec.replicas`."""
     timeout_seconds: Annotated[int, Field(ge=0, le=86_400)] = 0
-    """How long it may take to become true; without it, it is looked at once."""
+    """How long it may take to become true, or to be told at all; without it, it is looked at once."""
     message: Annotated[str, Field(min_length=1, max_length=512)] | None = None
     """What to say where it is not true, for people."""
 
@@ -118,26 +121,39 @@ class Assert(Action[AssertParameters]):
 
     async def verify(self, request: Request[AssertParameters], operation: Operation) -> Verified:
         parameters = request.parameters
-        told = answer(parameters.named, await _seen(request))
+        told, may_pass = await _told(request)
         if told.result is Result.TRUE:
             return Verified(True, "It is true.")
-        if told.result is Result.UNTOLD:
-            raise TransientFailure(told.message)
-        if self._now() < operation.time + timedelta(seconds=parameters.timeout_seconds):
+        time = timedelta(seconds=parameters.timeout_seconds)
+        if self._now() < operation.time + (max(time, GRACE) if may_pass else time):
+            request.journal.progress(f"still waiting: {told.message}")
             return Verified(False, told.message)
+        if told.result is Result.UNTOLD:
+            raise CannotTell(told.message)
         raise EffectFailed(parameters.message or told.message)
 
 
+async def _told(request: Request[AssertParameters]) -> tuple[Answer, bool]:
+    """What one look comes to, and whether that may pass in a moment: a server gave no answer. Raises PermanentFailure
+    where it could never be told.
+    """
+    named = request.parameters.named
+    try:
+        seen = await _seen(request)
+    except Repeatable as error:
+        return answer(named, Seen(None, str(error))), True
+    told = answer(named, seen)
+    return told, told.result is Result.UNTOLD and seen.values is not None and bool(seen.why)
+
+
 async def _seen(request: Request[AssertParameters]) -> Seen:
-    """What one look gives. Raises RightMissing, TransientFailure."""
+    """What one look gives. Raises NotFound for a kind that is not served, RightMissing, Repeatable."""
     asked = request.parameters.resource
     if asked is None:
         return await _answered(request)
+    resource = await request.cluster.resolve(asked.api_version, asked.kind)
     try:
-        resource = await request.cluster.resolve(asked.api_version, asked.kind)
         return Seen({"object": await request.cluster.get(resource, asked.name)})
-    except RightMissing:
-        raise
     except NotFound as error:
         return Seen(None, f"it is not there: {error}")
 

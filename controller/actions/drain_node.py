@@ -85,7 +85,7 @@ class DrainNode(Action[DrainNodeParameters]):
             raise
         except ActionError as error:
             raise EffectFailed(cut(f"Node {request.parameters.node} is cordoned but not drained: {error}")) from error
-        return Done(f"Node {request.parameters.node} is cordoned and {counted(evicted)} evicted.")
+        return Done(_drained(request.parameters.node, evicted))
 
     async def observe(self, request: Request[DrainNodeParameters], operation: Operation) -> Done | None:
         node, _ = await read_node(request)
@@ -191,6 +191,11 @@ def _warnings(plan: Plan, blocked: _Refusals) -> list[str]:
 def _first(told: list[str], what: str) -> list[str]:
     left = len(told) - MOST_TOLD
     return told if left <= 0 else [*told[:MOST_TOLD], f"And {left} more {what}"]
+
+
+def _drained(node: str, evicted: int) -> str:
+    """The count is that of this attempt alone: those before it, of this process or another, leave none."""
+    return f"Node {node} is cordoned and has no pods left to evict; this attempt evicted {counted(evicted)}."
 
 
 def _progress(node: str, evicted: int, refusals: _Refusals) -> str:

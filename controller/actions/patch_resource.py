@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from controller.actions.about import About, Family, Right
 from controller.actions.any_object import OnAnyObject, found
-from controller.actions.applying import NO_WAY_BACK, PATCH_RESOURCE, Write, undo_of
+from controller.actions.applying import LENT, PATCH_RESOURCE, Write, despite_races, way_back
 from controller.actions.field_changes import changes, differences, pointer
 from controller.actions.marks import OPERATION, mark
 from controller.actions.patch_parameters import Form, PatchResourceParameters
@@ -28,12 +28,13 @@ class PatchResource(OnAnyObject[PatchResourceParameters]):
                 ("get", "patch"),
                 why="for Deployments; one such rule for each kind it is used for",
             ),
+            LENT,
         ),
         undone_by="the values from before, where they can be put back with a test of what is there then",
         repeats="merge, apply yes; json no",
     )
     risk = Risk.HIGH
-    fixed = OnAnyObject.fixed | {"type", "force"}
+    fixed = OnAnyObject.fixed | {"type", "patch", "operations", "force"}
     inverses = frozenset({name})
     parameters = PatchResourceParameters
 
@@ -42,25 +43,27 @@ class PatchResource(OnAnyObject[PatchResourceParameters]):
 
     async def preview(self, request: Request[PatchResourceParameters]) -> PreviewResult:
         resource, stored, target = await found(request)
-        answer = await _write(request, resource, stored).send(request.cluster, dry_run=True)
+        answer = await _write(request, resource, stored).tried(request, target, stored)
         differing = differences(stored, answer)
         if not differing:
             return PreviewResult(f"{target} is already as the patch makes it.", target=target)
-        undo = undo_of(stored, answer, differing)
+        undo, warnings = await way_back(request, target, stored, answer, differing)
         return PreviewResult(
             summary=f"Patch {target} ({request.parameters.type}).",
             changes=changes(target, differing),
-            warnings=() if undo else (NO_WAY_BACK,),
+            warnings=warnings,
             undo=undo,
             target=target,
         )
 
     async def run(self, request: Request[PatchResourceParameters], operation: Operation) -> Done:
-        resource, stored, target = await found(request)
-        if _is_marked(stored, operation):
+        async def once() -> Done:
+            resource, stored, target = await found(request)
+            if not _is_marked(stored, operation):
+                await _write(request, resource, stored, operation).made(request, target, stored)
             return _done(str(target))
-        await _write(request, resource, stored, operation).send(request.cluster)
-        return _done(str(target))
+
+        return await despite_races(once)
 
     async def observe(self, request: Request[PatchResourceParameters], operation: Operation) -> Done | None:
         resource, stored, target = await found(request)

@@ -49,6 +49,10 @@ class EffectFailed(ActionError):
     """The target itself reports that the effect was tried and failed (a failed Job)."""
 
 
+class CannotTell(Repeatable):
+    """The effect is made, its time is up, and whether it reached its purpose cannot be told. Looking later may help."""
+
+
 class LostAnswer(Repeatable):
     """Sent, and no answer proves whether it took effect: 5xx, 408, timeout or reset after sending.
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from controller.core.digest import canonical
 from controller.core.expression_cost import TooMuch, check_size, check_work
+from controller.core.expression_keys import keys_there
 from controller.core.expression_names import Scope, resolve
 from controller.core.expression_tree import ExpressionFault, Node, tree_of
 from controller.core.expression_words import failure_words, fault_words, type_words
@@ -106,7 +107,7 @@ class Expression:
         answer = self._program.eval(data=data)
         kind, plain = answer.type().name(), answer.plain_value()
         if kind in {"ERROR", "UNKNOWN"}:
-            raise ExpressionFailed(failure_words(str(plain)))
+            raise ExpressionFailed(failure_words(str(plain)) + keys_there(self._tree, data, str(plain)))
         return kind, plain
 
 

@@ -346,7 +346,8 @@ class Executor(Protocol[P]):
     async def verify(self, request: Request[P], operation: Operation) -> Verified:
         """Whether the purpose is reached. Asked again until it is or time is up. Changes nothing.
 
-        Raises EffectFailed when the target itself reports that the effect failed.
+        Raises EffectFailed when the target itself reports that the effect failed, CannotTell when the time that it
+        gives itself is up and it cannot tell.
         """
         ...
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from controller.core.checks import Named, Result, settling, untrue
-from controller.core.errors import TransientFailure
+from controller.core.errors import CannotTell, TransientFailure
 from controller.core.ports import Executor, Operation, Request, Verified
 from controller.runtime.checks import look
 
@@ -59,6 +59,9 @@ class Purpose:
         except TransientFailure as error:
             self.missing, self.untold = str(error), False
             return None
+        except CannotTell as error:
+            self.missing, self.untold = str(error), True
+            raise
         if seen.ok and self._checks:
             return seen if await self._checked() else None
         self.missing, self.untold = seen.message, False

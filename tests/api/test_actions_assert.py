@@ -9,8 +9,8 @@ import pytest
 from acting import Play, Stage, new
 
 from controller.actions.assertion import Assert
-from controller.core.errors import EffectFailed, RightMissing, TransientFailure
-from controller.core.ports import Cluster, Done, Http, HttpAnswer, Operation, Request
+from controller.core.errors import CannotTell, EffectFailed, NotFound, RightMissing, TransientFailure
+from controller.core.ports import Cluster, Done, Http, HttpAnswer, Operation, Request, Verified
 from localcluster.controlplane import ControlPlane
 
 CONFIG = {"resource": {"apiVersion": "v1", "kind": "ConfigMap", "name": "flags"}}
@@ -69,16 +69,49 @@ def test_what_is_not_true_in_time_fails_with_its_message(stage: Stage) -> None:
             {"expression": "true", "resource": {**CONFIG["resource"], "name": "other"}},
             "ConfigMap other: it is not there",
         ),
-        ({"expression": "true", "resource": {**CONFIG["resource"], "kind": "Config"}}, "there is no kind Config"),
     ],
 )
 def test_what_cannot_be_told_is_neither(stage: Stage, parameters: dict[str, Any], words: str) -> None:
+    """It is waited for as long as what is not true, and said meanwhile; then it is said that it cannot be told."""
     stage.allow(READS)
-    play, operation = asking(stage, **parameters, after=3600)
-    with pytest.raises(TransientFailure, match=words) as caught:
+    play, operation = asking(stage, **parameters, after=9, timeoutSeconds=10)
+    waiting, said = looked(play, operation)
+    assert not waiting.ok
+    assert said.startswith("still waiting: expression cannot be told of ConfigMap")
+    play, operation = asking(stage, **parameters, after=10, timeoutSeconds=10)
+    with pytest.raises(CannotTell, match=words):
+        play.verify(operation)
+    play, operation = asking(stage, **parameters)
+    with pytest.raises(CannotTell, match=words) as caught:
         play.verify(operation)
     assert "canary" not in str(caught.value)
     assert any("not" in warning for warning in play.preview().warnings)
+
+
+def looked(play: Play, operation: Operation) -> tuple[Verified, str]:
+    """What one look gives, and what it says of how far it is."""
+
+    async def look(cluster: Cluster) -> tuple[Verified, str]:
+        request = play.request(cluster)
+        return await play.action.verify(request, operation), request.journal.said
+
+    return play.stage.act(look)
+
+
+def test_what_is_waited_for_is_said(stage: Stage) -> None:
+    stage.allow(READS)
+    play, operation = asking(stage, "object.data.state == 'on'", timeoutSeconds=10)
+    _, said = looked(play, operation)
+    assert said == "still waiting: expression is not true of ConfigMap flags: object.data.state == 'on'"
+
+
+def test_a_kind_that_is_not_served_is_told_at_once(stage: Stage) -> None:
+    stage.allow(READS)
+    resource = {**CONFIG["resource"], "kind": "Config"}
+    play, operation = asking(stage, "true", resource=resource, timeoutSeconds=3600)
+    for look in (play.preview, lambda: play.verify(operation)):
+        with pytest.raises(NotFound, match="there is no kind Config"):
+            look()
 
 
 def test_a_missing_right_is_told(stage: Stage) -> None:
@@ -89,9 +122,9 @@ def test_a_missing_right_is_told(stage: Stage) -> None:
 
 
 class Answering:
-    """An outside that answers so."""
+    """An outside that answers so, or gives no answer."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str = "") -> None:
         self._answer = HttpAnswer(status, {}, text)
         self.asked: list[tuple[str, bool]] = []
 
@@ -100,32 +133,44 @@ class Answering:
 
     async def request(self, method: str, url: str, *, headers: Any, body: Any, may_change: bool) -> HttpAnswer:
         self.asked.append((method, may_change))
+        if not self._answer.status:
+            raise TransientFailure("no answer")
         return self._answer
+
+
+def looking_outside(outside: Answering, expression: str, *, after: float = 0, **parameters: Any) -> Verified:
+    """One look, so many seconds after its operation began."""
+    moment = datetime.now(UTC)
+    action = Assert(lambda: moment + timedelta(seconds=after))
+    given = {"http": {"url": "https://status.example.com/a"}, "expression": expression, **parameters}
+    parsed = action.parse(given)
+    assert not action.acts_as_runner(parsed)
+    request = Request(parsed, "shop", "try", "uid", None, cast("Cluster", None), cast("Http", outside))
+    return asyncio.run(action.verify(request, Operation("id", moment, moment)))
 
 
 @pytest.mark.parametrize(
     ("status", "text", "expression", "result"),
     [
-        (200, '{"ready": true}', "status == 200 && json.ready", True),
-        (404, "gone", "status == 404", True),
-        (200, '{"ready": false}', "json.ready", False),
-        (200, "<html>", "json.ready", None),
-        (503, '{"ready": false}', "json.ready", None),
-        (429, "{}", "status == 200", None),
+        (200, '{"ready": true}', "status == 200 && json.ready", None),
+        (404, "gone", "status == 404", None),
+        (200, '{"ready": false}', "json.ready", EffectFailed),
+        (200, "<html>", "json.ready", CannotTell),
     ],
 )
-def test_of_the_answer_to_a_get(status: int, text: str, expression: str, result: bool | None) -> None:
-    moment = datetime.now(UTC)
-    action, outside = Assert(lambda: moment), Answering(status, text)
-    parameters = action.parse({"http": {"url": "https://status.example.com/a"}, "expression": expression})
-    assert not action.acts_as_runner(parameters)
-    request = Request(parameters, "shop", "try", "uid", None, cast("Cluster", None), cast("Http", outside))
-    operation = Operation("id", moment, moment)
-    if result is True:
-        assert asyncio.run(action.verify(request, operation)).ok
+def test_of_the_answer_to_a_get(status: int, text: str, expression: str, result: type[Exception] | None) -> None:
+    outside = Answering(status, text)
+    if result is None:
+        assert looking_outside(outside, expression).ok
     else:
-        with pytest.raises(
-            TransientFailure if result is None else EffectFailed, match=r"GET https://status\.example\.com"
-        ):
-            asyncio.run(action.verify(request, operation))
+        with pytest.raises(result, match=r"GET https://status\.example\.com"):
+            looking_outside(outside, expression)
     assert outside.asked == [("GET", False)]
+
+
+@pytest.mark.parametrize("outside", [Answering(503, '{"ready": false}'), Answering(429, "{}"), Answering(0)])
+def test_a_server_that_gives_no_answer_is_asked_again_for_a_few_seconds(outside: Answering) -> None:
+    assert not looking_outside(outside, "json.ready", after=4.9).ok
+    with pytest.raises(CannotTell, match=r"cannot be told of GET https://status\.example\.com: "):
+        looking_outside(outside, "json.ready", after=5)
+    assert not looking_outside(outside, "json.ready", after=9, timeoutSeconds=10).ok

@@ -104,6 +104,48 @@ def test_what_a_page_says_afterwards(
         assert "answered with status 503" in status["message"]
 
 
+def asserted(name: str, expression: str, **parameters: Any) -> dict[str, Any]:
+    resource = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
+    return {"resource": resource, "expression": expression, **parameters}
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "words"),
+    [
+        ("no-object", asserted("nowhere", "true"), "it is not there: "),
+        ("no-key", asserted("keyless", "object.status.nope == 1"), 'there is no key "nope"'),
+    ],
+)
+def test_an_assertion_that_cannot_be_told_is_looked_at_once_an_attempt(
+    stage: Stage, name: str, parameters: Any, words: str
+) -> None:
+    stage.apply(deployment("keyless", 1))
+    stage.propose(name, "assert", parameters, retry=QUICK)
+    status = stage.outcome("ap", name)
+    assert status["outcome"] == "Unknown"
+    assert [attempt["reason"] for attempt in status["attempts"]] == ["CannotTell", "CannotTell"]
+    assert words in status["message"]
+
+
+def test_an_assertion_of_a_kind_that_is_not_served_fails_before_it_starts(stage: Stage) -> None:
+    parameters = asserted("a", "true", timeoutSeconds=3600)
+    parameters["resource"]["kind"] = "Deploymnt"
+    stage.propose("no-kind", "assert", parameters)
+    status = stage.outcome("ap", "no-kind")
+    assert (status["outcome"], status.get("attempts")) == ("Failed", None)
+    assert "there is no kind Deploymnt" in status["message"]
+
+
+def test_what_an_assertion_waits_for_is_said(stage: Stage) -> None:
+    stage.apply(deployment("unready", 1))
+    parameters = asserted("unready", "object.metadata.labels.ready == 'yes'", timeoutSeconds=120)
+    stage.propose("waits", "assert", parameters)
+    told = 'attempt 1: still waiting: expression cannot be told of Deployment unready: there is no key "'
+    stage.wait("ap", "waits", lambda status: status.get("message", "").startswith(told))
+    label(stage, "unready", "yes")
+    assert stage.outcome("ap", "waits")["outcome"] == "Succeeded"
+
+
 def test_kill_9_while_a_precondition_is_waited_for_leaves_nothing_in_doubt(stage: Stage, hook: HookTarget) -> None:
     """Of what may run at most once, too: that it was not sent is written down."""
     stage.apply(deployment("slow", 1))

@@ -199,7 +199,14 @@ def test_a_value_that_json_does_not_have_is_refused_where_it_is_known() -> None:
 
 
 FAILURES = {
-    "no such key": ("workflow.parameters.nope == 1", 'there is no key "nope"; has() asks whether there is one'),
+    "no such key": (
+        "workflow.parameters.nope == 1",
+        'there is no key "nope"; has() asks whether there is one; there are: env, most, no',
+    ),
+    "no such key of a step": (
+        "steps.drain.outputs['pod'] == 1",
+        'there is no key "pod"; has() asks whether there is one; there are: pods, replicas, zone',
+    ),
     "no such element": ("steps.drain.outputs.pods[7] == 'a'", "there is no element 7 in a list of 2"),
     "a field of a text": ("workflow.parameters.env.x == 1", "it reads a field of null, a number, a text or a list"),
     "types": ("workflow.parameters.env > 1", "> cannot be used on string and int"),
@@ -222,6 +229,40 @@ def test_what_cannot_be_told_is_no_truth(text: str, message: str) -> None:
     with pytest.raises(ExpressionFailed) as caught:
         truth(text)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({}, "; there are none"),
+        (
+            {f"k{index:02}": 1 for index in range(12)},
+            "; there are: k00, k01, k02, k03, k04, k05, k06, k07, k08, k09 and 2 more",
+        ),
+        ({"k" * 50: 1}, f"; there are: {'k' * 39}…"),
+        ({"in": {"a": 1}}, "; there are: in"),
+    ],
+)
+def test_the_keys_that_there_are_are_told_and_not_all_of_many(parameters: Any, told: str) -> None:
+    values = {**VALUES, "workflow": {**VALUES["workflow"], "parameters": parameters}}
+    for text in ("workflow.parameters.nope == 1", "[1].exists(x, workflow.parameters['nope'] == x)"):
+        with pytest.raises(ExpressionFailed) as caught:
+            truth(text, values)
+        assert str(caught.value).startswith('there is no key "nope"; has() asks whether there is one; there are')
+        assert str(caught.value).endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("scope", "text", "values"),
+    [
+        (OBJECT, "object.metadata.nope == 1", {"object": DEPLOYMENT}),
+        (RESPONSE, "json.nope == 1", {"status": 200, "json": {"a": 1}}),
+    ],
+)
+def test_the_keys_of_what_was_read_are_not_told(scope: Any, text: str, values: Any) -> None:
+    with pytest.raises(ExpressionFailed) as caught:
+        compile_expression(text, scope).truth(values)
+    assert str(caught.value) == 'there is no key "nope"; has() asks whether there is one'
 
 
 @pytest.mark.parametrize(

@@ -359,3 +359,31 @@ class TestRetry:
 
     def test_one_that_still_runs_is_refused(self) -> None:
         assert "is not finished" in (self.again(outcome=None).status.message or "")
+
+
+@pytest.mark.parametrize(
+    ("action", "parameters", "computed"),
+    [
+        ("patch-resource", {"type": "merge"}, "patch"),
+        ("patch-resource", {"type": "merge", "patch": {"spec": {}}}, "patch.spec.replicas"),
+        ("patch-resource", {"type": "json"}, "operations"),
+        ("apply-manifest", {}, "manifest"),
+        ("apply-manifest", {"manifest": {"apiVersion": "v1", "kind": "ConfigMap"}}, "manifest.data"),
+    ],
+)
+def test_what_is_written_to_an_object_is_known_before_it_is_approved(
+    action: str, parameters: Any, computed: str
+) -> None:
+    named = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    row = {
+        "name": "b", "action": action, "parameters": {**named, **parameters},
+        "computed": [{"path": computed, "expression": "steps.a.outputs.x"}],
+    }  # fmt: skip
+    told = f"spec.steps[b].computed[{computed}]: parameters.{computed.partition('.')[0]} says what is touched"
+    for rules, refused in (
+        (({"mode": "Execute"},), True),
+        (({"mode": "Execute", "dynamicTargets": "Allow"},), False),
+    ):
+        seen = workflow_view({"serviceAccountName": "ops"}, steps=[SCALES[0], row], policies=rules)
+        faults = [fault.message for fault in workflow_faults(seen)]
+        assert any(fault.startswith(told) for fault in faults) is refused, faults

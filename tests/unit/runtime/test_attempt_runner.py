@@ -15,7 +15,7 @@ from controller.api.names import Reason
 from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.checks import named
 from controller.core.decision import Work
-from controller.core.errors import EffectFailed, LostAnswer, PermanentFailure, Throttled, TransientFailure
+from controller.core.errors import CannotTell, EffectFailed, LostAnswer, PermanentFailure, Throttled, TransientFailure
 from controller.core.operation import operation_time
 from controller.core.ports import Cluster, Done, Executor, Http, HttpAnswer, Journal, Operation, Request, Verified
 from controller.runtime import attempt_run, checks, purpose
@@ -605,6 +605,17 @@ def test_what_verify_checks_come_to(answers: list[Any], seconds: int | None, exp
         assert (report.effect, report.done) == (Effect.DONE, DONE)
         assert report.transient
         assert report.verified or "verify[0]" in report.message or "verify checks" in report.message
+
+    asyncio.run(run())
+
+
+def test_an_executor_may_say_that_it_cannot_tell() -> None:
+    async def run() -> None:
+        scene = Scene(Fake(verify_=CannotTell("dark")), Work.RUN)
+        scene.start()
+        report = await scene.report()
+        assert told(report) == (Effect.DONE, False, None)
+        assert (report.reason, report.message, report.transient) == (Reason.CANNOT_TELL, "dark", True)
 
     asyncio.run(run())
 
