@@ -22,6 +22,7 @@ from controller.client.errors import NothingToUndo
 from controller.client.standing import phase_of
 from controller.client.undo import undo_request
 from controller.core.definition import plan_of
+from controller.core.steps import given_up
 
 LONGEST_VALUE = 160
 BRIEF_HISTORY = 5
@@ -198,7 +199,8 @@ def _steps(model: ActionWorkflow, now: datetime) -> Grid:
 def _step(step: Step, status: StepStatus, now: datetime, graph: bool) -> Sequence[Text]:
     said = status.message or "-"
     if status.rollback:
-        said += f"; taken back: {status.rollback.outcome or 'under way'}"
+        back = "not taken back" if given_up(status) else f"taken back: {status.rollback.outcome or 'under way'}"
+        said += f"; {back}"
     return (
         shown(step.name),
         shown(step.action),

@@ -112,6 +112,42 @@ class TestRollback:
         ended(life, "b", "Cancelled")
         assert (life.created, life.status.outcome) == (["a", "b"], Outcome.CANCELLED)
 
+    def test_a_cancellation_half_way_tells_what_failed_and_what_stays_done(self) -> None:
+        life = started({**ROLLBACK, **FINALLY}, [*SCALES, {"name": "d"}])
+        for step in "abc":
+            ended(life, step, undo=undo(1))
+        ended(life, "d", "Failed")
+        life.undone("c")
+        life.go()
+        life.spec["cancelled"] = True
+        life.undone("b")
+        life.go()
+        ended(life, "tidy")
+        assert life.created == ["a", "b", "c", "d", "undo c", "undo b", "tidy"]
+        assert life.status.outcome is Outcome.CANCELLED
+        assert life.status.message == (
+            "cancelled; 3 of 4 steps had succeeded; d did not succeed: Failed; taken back: b, c; "
+            "NOT taken back: a (to do it: kubectl actions undo aw/roll-out)"
+        )
+        assert life.step("a").rollback.message == (
+            "the workflow was cancelled; kubectl actions undo aw/roll-out takes it back"
+        )
+        assert transitions(life, Transition.STEP_SKIPPED, Transition.ROLLBACK_FAILED) == [
+            "a: left as it is: the workflow was cancelled; kubectl actions undo aw/roll-out takes it back"
+        ]
+
+    def test_a_cancelled_workflow_leaves_no_undo_for_what_had_no_effect(self) -> None:
+        life = started(ROLLBACK, [SCALES[0], {"name": "b"}, SCALES[2]])
+        ended(life, "a", undo=undo(1))
+        ended(life, "b")
+        life.spec["cancelled"] = True
+        ended(life, "c", "Cancelled", undo=undo(2), attempts=[attempt(1, "NotDone")])
+        assert life.created == ["a", "b", "c"]
+        assert life.status.message == (
+            "cancelled; 2 of 3 steps had succeeded; NOT taken back: a (to do it: kubectl actions undo aw/roll-out); "
+            "nothing takes back: b"
+        )
+
     def test_a_proposal_that_is_not_ours_takes_nothing_back(self) -> None:
         life = started(ROLLBACK)
         ended(life, "a", undo=undo(1))
@@ -349,6 +385,14 @@ class TestRetry:
         life.earlier = workflow(status={"outcome": "Failed", "steps": rows}, steps=SCALES[:1], uid="9")[0]
         life.go()
         assert life.created == ["a"]
+
+    def test_what_a_cancellation_left_as_it_was_is_not_run_again(self) -> None:
+        rows = [{"name": "a", "proposal": "old-a", "uid": "1", "outcome": "Succeeded",
+                 "rollback": {"outcome": "Cancelled", "message": "the workflow was cancelled"}}]  # fmt: skip
+        life = Life({"serviceAccountName": "ops", "retryOf": {"name": "old", "uid": "9"}}, steps=SCALES[:2])
+        life.earlier = workflow(status={"outcome": "Cancelled", "steps": rows}, steps=SCALES[:2], uid="9")[0]
+        life.go()
+        assert (life.created, life.step("a").rollback) == (["b"], None)
 
     def test_another_of_the_same_name_is_refused(self) -> None:
         life = Life({"serviceAccountName": "ops", "retryOf": {"name": "old", "uid": "8"}}, steps=SCALES)
