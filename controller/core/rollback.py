@@ -12,6 +12,7 @@ from controller.api.proposal import ActionProposal
 from controller.api.workflow import OnFailure, Step, StepRollback, StepStatus
 from controller.core.advance import Look
 from controller.core.attempts import may_have_had_effect
+from controller.core.part import Part
 from controller.core.steps import by_name, is_ours, mirrored_undo, new_undo, passed, succeeded
 from controller.core.view import WorkflowView
 from controller.core.workflow_gates import step_block
@@ -34,7 +35,7 @@ def roll_back(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime, 
     undo = _undo(step, status, child.proposal)
     if isinstance(undo, str):
         return roll_back(view, _with(steps, step.name, _left(undo)), now, nothing_new)
-    if block := step_block(view, now):
+    if block := step_block(view, Part.UNDO, now):
         return Look(steps, block=block)
     wanted = new_undo(view.workflow, step, undo)
     found = view.children.get(wanted.name)

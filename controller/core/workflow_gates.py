@@ -14,6 +14,7 @@ from controller.core.decision import Gather
 from controller.core.digest import digest, sha256
 from controller.core.earlier import taken_over
 from controller.core.graph import step_path
+from controller.core.part import Part
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import PreviewResult
 from controller.core.request import workflow_request
@@ -246,13 +247,19 @@ GATES: tuple[Gate, ...] = (
     unchecked,
 )
 
-STEP_GATES = (suspended, halted, policy_unsupported)
+FINALLY_GATES = (halted, policy_unsupported)
+STEP_GATES = (suspended, *FINALLY_GATES)
 """Asked again before each later step. What holds back one step alone is for the gates of its own proposal."""
 
 
-def step_block(view: WorkflowView, now: datetime) -> Block | None:
-    """What holds back every further step."""
-    return next((block for gate in STEP_GATES if (block := gate(view, now))), None)
+def step_block(view: WorkflowView, part: Part, now: datetime) -> Block | None:
+    """What holds back every further step of that part.
+
+    Finally steps of what was stopped for good wait for nobody to resume it.
+    """
+    stopped = view.cancelled or now >= view.end or approval_of(view, now).rejection
+    gates = FINALLY_GATES if part is Part.FINALLY and stopped else STEP_GATES
+    return next((block for gate in gates if (block := gate(view, now))), None)
 
 
 def approval_of(view: WorkflowView, now: datetime) -> ApprovalState:

@@ -6,10 +6,11 @@ import pytest
 from unit.core.making import LOG, NOW, SCALE, after, attempt, view, workflow, workflow_view
 from unit.core.workflow_life import Life
 
-from controller.api.names import Outcome, Reason, StepOutcome, Transition
+from controller.api.names import Outcome, Phase, Reason, StepOutcome, Transition
 from controller.core import gates
+from controller.core.deadlines import end_of
 from controller.core.part import PART_LABEL
-from controller.core.verdicts import Finish
+from controller.core.verdicts import Block, Finish
 from controller.core.workflow_validation import workflow_faults
 
 ROLLBACK: Any = {"onFailure": "Rollback"}
@@ -193,6 +194,59 @@ class TestFinally:
             assert life.created == ["a", "tidy"]
             ended(life, "tidy")
             assert life.status.outcome is (Outcome.FAILED if late else Outcome.CANCELLED)
+
+    @pytest.mark.parametrize("how", ["cancelled", "replaced", "late"])
+    def test_it_waits_for_nobody_to_resume_what_was_stopped_for_good(self, how: str) -> None:
+        life = started({**FINALLY, "suspend": True, "activeDeadlineSeconds": 3600}, SCALES[:2])
+        assert life.created == []
+        life.spec["suspend"] = False
+        life.go()
+        life.spec["suspend"] = True
+        ended(life, "a")
+        assert (life.created, life.status.phase) == (["a"], Phase.BLOCKED)
+        match how:
+            case "cancelled":
+                life.spec["cancelled"] = True
+            case "replaced":
+                life.world["replacement"] = "nightly-2"
+            case "late":
+                life.now = after(4000)
+        life.go()
+        assert life.created == ["a", "tidy"]
+        ended(life, "tidy")
+        assert life.status.outcome is (Outcome.FAILED if how == "late" else Outcome.CANCELLED)
+
+    def test_it_waits_with_a_workflow_that_is_only_suspended_and_with_a_halt(self) -> None:
+        life = started(FINALLY, SCALES[:1])
+        life.spec["suspend"] = True
+        ended(life, "a")
+        assert (life.created, life.status.phase) == (["a"], Phase.BLOCKED)
+        life.spec["cancelled"] = True
+        life.world["policies"] = ({"mode": "Execute", "halt": True},)
+        life.go()
+        assert life.created == ["a"]
+        assert "halted" in (life.status.message or "")
+
+    @pytest.mark.parametrize(
+        ("part", "spec", "held"),
+        [
+            ("finally", {}, True),
+            ("finally", {"cancelled": True}, False),
+            ("finally", {"activeDeadlineSeconds": 60}, False),
+            ("undo", {"activeDeadlineSeconds": 60}, True),
+            ("undo", {"cancelled": True}, True),
+        ],
+    )
+    def test_its_own_proposal_does_not_wait_either(self, part: str, spec: Any, held: bool) -> None:
+        parent = workflow({"suspend": True, **spec})[0]
+        seen = view(parent=parent, metadata={"labels": {PART_LABEL: part}})
+        assert (gates.suspended(seen, after(120)) is not None) is held
+
+    def test_its_own_proposal_is_looked_at_again_when_the_time_of_the_whole_is_over(self) -> None:
+        parent = workflow({"suspend": True, "activeDeadlineSeconds": 3600})[0]
+        block = gates.suspended(view(parent=parent, metadata={"labels": {PART_LABEL: "finally"}}), NOW)
+        assert isinstance(block, Block)
+        assert block.again_at == end_of(parent.spec, parent.metadata)
 
     def test_it_comes_after_what_is_taken_back(self) -> None:
         life = started({**ROLLBACK, **FINALLY})
