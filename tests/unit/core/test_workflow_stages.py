@@ -323,9 +323,37 @@ class TestComputed:
     @pytest.mark.parametrize(
         ("row", "told"),
         [
-            ({"when": "steps.zzz.outcome == 'x'"}, "spec.steps[b].when: line 1, column 1: there is no step zzz"),
-            ({"when": "steps.c.outcome == 'x'"}, "spec.steps[b].when: reads step c, which does not come before it"),
-            ({"when": "steps.b.outcome == 'x'"}, "spec.steps[b].when: reads itself"),
+            (
+                {"when": "steps.zzz.outcome == 'x'"},
+                "spec.steps[b].when: line 1, column 1: there is no step zzz; there are: a",
+            ),
+            (
+                {"when": "steps.c.outcome == 'x'"},
+                "spec.steps[b].when: reads step c, which does not come before it; move c before this one, or read",
+            ),
+            ({"when": "steps.b.outcome == 'x'"}, "spec.steps[b].when: reads itself; read another"),
+            ({"when": "workflow.parameters.nope"}, "spec.steps[b].when: "),
+            ({"when": "workflow.parameters.size"}, "spec.steps[b].when: it gives a whole number, not true or false"),
+            (
+                {"when": "workflow.parameters.many.all(x, workflow.parameters.many.all(y, x + y >= 0))"},
+                "spec.steps[b].when: ",
+            ),
+            (
+                {"computed": [{"path": "timeout", "expression": "2"}, {"path": "timeout", "expression": "3"}]},
+                "spec.steps[b].computed[timeout]: is computed twice; take one of the two out",
+            ),
+            (
+                {"computed": [{"path": "x.y", "expression": "2"}, {"path": "x", "expression": "steps.a.outputs.x"}]},
+                "spec.steps[b].computed[x]: x.y is computed too, and one is inside of the other",
+            ),
+            (
+                {"computed": [{"path": "replicas", "expression": "steps.a.outputs.x"}]},
+                "spec.steps[b].computed[replicas]: parameters.replicas is given too; take one of the two out",
+            ),
+            (
+                {"computed": [{"path": "replicas", "expression": "4"}]},
+                "spec.steps[b].computed[replicas]: parameters.replicas is given too; take one of the two out",
+            ),
             ({"when": "1 + 1"}, "spec.steps[b].when: must give true or false"),
             ({"when": "steps.a.retryCount > 'x'"}, "spec.steps[b].when: "),
             (
@@ -347,12 +375,36 @@ class TestComputed:
         ],
     )
     def test_what_is_wrong_is_told_before_anything_runs(self, row: Any, told: str) -> None:
-        seen = workflow_view({"serviceAccountName": "ops"}, steps=[SCALES[0], {**SCALES[1], **row}, SCALES[2]])
+        spec = {"serviceAccountName": "ops", "parameters": {"size": 3, "many": list(range(200))}}
+        seen = workflow_view(spec, steps=[SCALES[0], {**SCALES[1], **row}, SCALES[2]])
         faults = [fault.message for fault in workflow_faults(seen)]
         assert any(fault.startswith(told) for fault in faults), faults
 
+    def test_in_a_graph_the_mend_is_another(self) -> None:
+        rows = [SCALES[0], {**SCALES[1], "when": "steps.a.outcome == 'x' && steps.tidy.outcome == 'x'"}]
+        seen = workflow_view({**GRAPH, **FINALLY, "serviceAccountName": "ops"}, steps=rows)
+        assert [fault.message for fault in workflow_faults(seen)] == [
+            "spec.steps[b].when: reads step a, which does not come before it; add it to dependsOn, or read another",
+            "spec.steps[b].when: reads step tidy, which does not come before it; finally steps come last; read another",
+        ]
+
+    def test_only_steps_that_it_may_read_are_offered(self) -> None:
+        rows = [{**SCALES[0], "when": "steps.zz.outcome == 'x'"}, {**SCALES[1], "when": "steps.zz.outcome == 'x'"}]
+        seen = workflow_view({"serviceAccountName": "ops"}, steps=rows)
+        assert [fault.message.partition("no step zz; ")[2] for fault in workflow_faults(seen)] == [
+            "nor any that comes before this one",
+            "there are: a",
+        ]
+
+    def test_a_when_over_parameters_alone_that_has_an_answer_is_in_order(self) -> None:
+        row = {**SCALES[0], "when": "workflow.parameters.size > 2"}
+        seen = workflow_view({"serviceAccountName": "ops", "parameters": {"size": 3}}, steps=[row])
+        assert not list(workflow_faults(seen))
+
     def test_a_policy_may_let_the_target_be_computed(self) -> None:
-        row = {**SCALES[1], "computed": [{"path": "name", "expression": "string(steps.a.outputs.x)"}]}
+        given = {name: value for name, value in SCALE["parameters"].items() if name != "name"}
+        computed = [{"path": "name", "expression": "string(steps.a.outputs.x)"}]
+        row = {**SCALES[1], "parameters": given, "computed": computed}
         for rules, wrong in (
             (({"mode": "Execute", "dynamicTargets": "Allow"},), False),
             (({"mode": "Execute", "dynamicTargets": "Allow"}, {"dynamicTargets": "Deny"}), True),
