@@ -108,14 +108,17 @@ def unseen(view: WorkflowView, now: datetime) -> Verdict | None:
 
 
 def refused_by_preview(view: WorkflowView, now: datetime) -> Verdict | None:
-    """Refuse where a runner or a right is missing; what a step before may still bring about is only a warning."""
+    """Refuse where a runner, a right or leave to call a host is missing.
+
+    What a step before may still bring about is only a warning.
+    """
     blocks = (no_preview_now(found, now) for found in (view.findings or {}).values())
     if block := next(filter(None, blocks), None):
         return block
     faults = [
         Fault(found.fault.reason, f"{step_path(name)}: {found.fault.message}", found.fault.missing)
         for name, found in (view.findings or {}).items()
-        if found.fault and found.fault.reason in _FINAL_PREVIEW_FAULTS
+        if found.fault and (found.fault.lasting or found.fault.reason in _FINAL_PREVIEW_FAULTS)
     ]
     return refusal(faults, view.grace_end, now)
 
