@@ -215,7 +215,8 @@ class StepRollback(StatusModel):
     uid: ShortText | None = None
     """uid of that proposal; only a proposal recorded here may run."""
     outcome: StepOutcome | None = None
-    """How it ended; Skipped where nothing takes the step back."""
+    """How it ended; Skipped where nothing takes the step back, Cancelled without a proposal where the workflow was
+    stopped before its turn."""
     message: Text | None = None
     """In words."""
 

@@ -30,10 +30,6 @@ from controller.client.votes import check_votable, question_put, vote_manifest
 from controller.client.voting import cast_vote
 from controller.core.errors import NotFound, TransientFailure
 
-OWN_DOES_NOT_COUNT = (
-    "you asked for it yourself or last edited its runbook, and the policy does not count the requester's own "
-    "(approval.allowSelf)"
-)
 COUNT_SECONDS = 5.0
 LOOK_SECONDS = 0.25
 _VERBS = {Vote.APPROVE: "approve", Vote.REJECT: "reject"}
@@ -70,8 +66,8 @@ async def vote(
         raise Refused(f"{item.short} needs no approval: {needless}")
     if decision is Vote.APPROVE and is_own(model, me):
         if own_counts(model) is False:
-            raise Refused(f"{item.short}: {OWN_DOES_NOT_COUNT}", Exit.NOT_COUNTED)
-        run.note("you asked for it yourself")
+            raise Refused(f"{item.short}: {own_does_not_count(model, me)}", Exit.NOT_COUNTED)
+        run.note(_whose(model, me))
     what = f"{_VERBS[decision].capitalize()} {item.short}" if answer is None else f"Answer {json.dumps(answer)}"
     confirm(run, f"{what}, {shown_digest}?", yes=yes)
     now = await run.client.get(item.name, item.kind, namespace=item.namespace)
@@ -119,7 +115,7 @@ def why_not_counted(model: Model, vote: ActionApproval) -> Tally:
         return Tally(f"does not count your vote: {condition.message}", Exit.NOT_COUNTED)
     if voter is not None and vote.spec.decision is Vote.APPROVE:
         if is_own(model, voter) and not own_counts(model):
-            return Tally(f"does not count your approval: {OWN_DOES_NOT_COUNT}", Exit.NOT_COUNTED)
+            return Tally(f"does not count your approval: {own_does_not_count(model, voter)}", Exit.NOT_COUNTED)
         earlier = next((entry for entry in model.status.approvals if entry.username == voter.username), None)
         if earlier is not None:
             said = f"counts an earlier vote of yours ({earlier.name}), and each user's only once"
@@ -129,9 +125,26 @@ def why_not_counted(model: Model, vote: ActionApproval) -> Tally:
 
 def is_own(model: Model, me: Identity) -> bool:
     """Whether the same user asked for it, or last edited the runbook that it runs."""
+    return _asked(model, me) or _edited(model, me)
+
+
+def own_does_not_count(model: Model, me: Identity) -> str:
+    """Why the approval of whoever `is_own` says is of no use."""
+    return f"{_whose(model, me)}, and the policy does not count the requester's own (approval.allowSelf)"
+
+
+def _whose(model: Model, me: Identity) -> str:
+    return "you asked for it yourself" if _asked(model, me) else "you last edited its runbook"
+
+
+def _asked(model: Model, me: Identity) -> bool:
+    who = model.spec.requested_by
+    return who is not None and who.username == me.username
+
+
+def _edited(model: Model, me: Identity) -> bool:
     pinned = model.status.runbook if isinstance(model, ActionWorkflow) else None
-    own = (model.spec.requested_by, pinned.edited_by if pinned else None)
-    return any(who is not None and who.username == me.username for who in own)
+    return pinned is not None and pinned.edited_by is not None and pinned.edited_by.username == me.username
 
 
 def own_counts(model: Model) -> bool | None:

@@ -9,13 +9,13 @@ from rich.text import Text
 
 from controller.api.names import StepOutcome
 from controller.api.workflow import ActionWorkflow, Step, StepStatus
-from controller.cli.page import step_state, title
+from controller.cli.page import idle_word, step_state, title
 from controller.cli.screen import INDENT, Grid, section, shown
 from controller.cli.table import retries
 from controller.cli.times import took
 from controller.core.definition import Definition, definition_of, plan_of
 from controller.core.graph import upstream
-from controller.core.steps import by_name
+from controller.core.steps import by_name, given_up
 
 _MARKS: Mapping[StepOutcome, str] = {
     StepOutcome.SUCCEEDED: "✓",
@@ -38,26 +38,32 @@ class Node:
     status: StepStatus
     depth: int
     after: tuple[str, ...]
+    over: bool
+    """Whether its workflow has ended: then what has not started never will."""
 
     @property
     def mark(self) -> str:
-        return mark_of(self.status)
-
-
-def mark_of(status: StepStatus) -> str:
-    if status.outcome is not None:
-        return _MARKS.get(status.outcome, _NOT_SUCCEEDED)
-    return _STARTED if status.uid else _WAITING
+        if self.status.outcome is not None:
+            return _MARKS.get(self.status.outcome, _NOT_SUCCEEDED)
+        if self.status.uid:
+            return _STARTED
+        return _MARKS[StepOutcome.SKIPPED] if self.over else _WAITING
 
 
 def nodes(workflow: ActionWorkflow) -> tuple[tuple[Node, ...], tuple[Node, ...]]:
     """The steps and the finally steps, each after those that it waits for."""
     definition = definition_of(workflow, plan_of(workflow))
     told = by_name(workflow.status.steps)
-    return _placed(definition, definition.steps, told), _placed(definition, definition.finally_, told)
+    over = workflow.status.outcome is not None
+    return (
+        _placed(definition, definition.steps, told, over=over),
+        _placed(definition, definition.finally_, told, over=over),
+    )
 
 
-def _placed(definition: Definition, steps: Sequence[Step], told: Mapping[str, StepStatus]) -> tuple[Node, ...]:
+def _placed(
+    definition: Definition, steps: Sequence[Step], told: Mapping[str, StepStatus], *, over: bool
+) -> tuple[Node, ...]:
     before = {step.name: definition.before.get(step.name, ()) for step in steps}
     if not upstream(before) and steps:
         before = {step.name: () for step in steps}  # a ring, or a name that there is not: the fault is told elsewhere
@@ -70,7 +76,7 @@ def _placed(definition: Definition, steps: Sequence[Step], told: Mapping[str, St
 
     order = {step.name: position for position, step in enumerate(steps)}
     made = [
-        Node(step, told.get(step.name) or StepStatus(name=step.name), depth(step.name), before[step.name])
+        Node(step, told.get(step.name) or StepStatus(name=step.name), depth(step.name), before[step.name], over)
         for step in steps
     ]
     children: dict[str, list[Node]] = {}
@@ -111,7 +117,7 @@ def _row(node: Node, now: datetime) -> Sequence[Text]:
     return (
         name,
         shown(node.step.action),
-        step_state(status),
+        step_state(status, over=node.over),
         retries(status, now),
         Text(took(status.started_at, status.completed_at)),
         shown("; ".join(how), "dim"),
@@ -121,7 +127,8 @@ def _row(node: Node, now: datetime) -> Sequence[Text]:
 def _back(node: Node) -> Sequence[Text]:
     back = node.status.rollback
     outcome = (back and back.outcome) or None
-    return shown(node.step.name), Text(str(outcome or "under way")), shown((back and back.message) or "")
+    state = "not taken back" if given_up(node.status) else str(outcome or "under way")
+    return shown(node.step.name), Text(state), shown((back and back.message) or "")
 
 
 def mermaid(workflow: ActionWorkflow) -> str:
@@ -154,7 +161,7 @@ def dot(workflow: ActionWorkflow) -> str:
 
 def _words(node: Node) -> str:
     """Names of steps and types are checked; nothing else is in a drawing for other tools."""
-    state = node.status.outcome or ("started" if node.status.uid else "waiting")
+    state = node.status.outcome or ("started" if node.status.uid else idle_word(over=node.over))
     return f"{node.step.name}: {node.step.action} ({state})"
 
 

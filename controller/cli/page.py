@@ -22,6 +22,7 @@ from controller.client.errors import NothingToUndo
 from controller.client.standing import phase_of
 from controller.client.undo import undo_request
 from controller.core.definition import plan_of
+from controller.core.steps import given_up
 
 LONGEST_VALUE = 160
 BRIEF_HISTORY = 5
@@ -190,33 +191,44 @@ def _steps(model: ActionWorkflow, now: datetime) -> Grid:
     told = {step.name: step for step in model.status.steps}
     plan = plan_of(model)
     graph = plan.order is Order.GRAPH
-    rows = [_step(step, told.get(step.name) or StepStatus(name=step.name), now, graph) for step in plan.all_steps]
+    over = model.status.outcome is not None
+    rows = [
+        _step(step, told.get(step.name) or StepStatus(name=step.name), now, graph=graph, over=over)
+        for step in plan.all_steps
+    ]
     header = ("STEP", "ACTION", *(("AFTER",) if graph else ()), "STATE", "RETRIES", "TOOK", "MESSAGE")
     return Grid(rows, header=header, indent=INDENT)
 
 
-def _step(step: Step, status: StepStatus, now: datetime, graph: bool) -> Sequence[Text]:
+def _step(step: Step, status: StepStatus, now: datetime, *, graph: bool, over: bool) -> Sequence[Text]:
     said = status.message or "-"
     if status.rollback:
-        said += f"; taken back: {status.rollback.outcome or 'under way'}"
+        back = "not taken back" if given_up(status) else f"taken back: {status.rollback.outcome or 'under way'}"
+        said += f"; {back}"
     return (
         shown(step.name),
         shown(step.action),
         *((shown(", ".join(step.depends_on) or "-"),) if graph else ()),
-        step_state(status),
+        step_state(status, over=over),
         retries(status, now),
         Text(took(status.started_at, status.completed_at)),
         shown(said),
     )
 
 
-def step_state(status: StepStatus) -> Text:
+def step_state(status: StepStatus, *, over: bool) -> Text:
+    """`over`: whether its workflow has ended."""
     if status.outcome:
         style = "dim" if status.outcome == "Skipped" else STYLES[Phase(status.outcome.value)]
         return Text(str(status.outcome), style)
     if status.next_retry_at:
         return phase_text(Phase.RETRYING)
-    return Text("started", "cyan") if status.uid else Text("waiting", "dim")
+    return Text("started", "cyan") if status.uid else Text(idle_word(over=over), "dim")
+
+
+def idle_word(*, over: bool) -> str:
+    """Of a step that has not started."""
+    return "not run" if over else "waiting"
 
 
 def _history(model: Model, most: int = 0) -> list[RenderableType]:

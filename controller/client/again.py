@@ -10,6 +10,7 @@ from controller.client.errors import NothingToRetry, NothingToUndo
 from controller.client.requests import MAX_NAME, manifest
 from controller.client.standing import phase_of
 from controller.client.undo import can_undo, undo_name
+from controller.core.attempts import may_have_had_effect
 from controller.core.definition import plan_of
 from controller.core.ports import Json
 
@@ -34,7 +35,8 @@ def undo_workflow(
         raise NothingToUndo(f"{done} is not finished ({phase_of(workflow)}); wait for its outcome or cancel it first")
     steps = list(_inverses(workflow, proposals))
     if not steps:
-        raise NothingToUndo(f"none of the steps of {done} can be undone, or all of them were taken back already")
+        why = "; ".join(f"{status.name}: {_why_not(status, proposals)}" for status in workflow.status.steps)
+        raise NothingToUndo(f"none of the steps of {done} can be undone: {why or 'none was started'}")
     spec = WorkflowSpec(
         description=f"Undo {done}, the newest step first",
         reason=reason or f"undo of {done}",
@@ -58,6 +60,20 @@ def _inverses(workflow: ActionWorkflow, proposals: Sequence[ActionProposal]) -> 
             undo = UndoSpec(action=proposal.status.undo.action, parameters=proposal.status.undo.parameters)
         if undo is not None:
             yield Step(name=status.name, action=undo.action, parameters=undo.parameters)
+
+
+def _why_not(status: StepStatus, proposals: Sequence[ActionProposal]) -> str:
+    """Why nothing takes the step back, where nothing does."""
+    proposal = next((one for one in proposals if one.metadata.uid == status.uid), None)
+    if _taken_back(status):
+        return "was taken back already"
+    if status.uid is None:
+        return "was not started"
+    if proposal is None:
+        return "its proposal is gone, and with it what it changed"
+    if not may_have_had_effect(proposal.status.attempts):
+        return "changed nothing"
+    return f"nothing takes {proposal.spec.action} back"
 
 
 def _taken_back(status: StepStatus) -> bool:

@@ -40,7 +40,7 @@ def advance(
     ready = [step for step in own if idle(told[step.name]) and all(told[name].outcome for name in before[step.name])]
     if not ready:
         return Look(tuple(told.values()))
-    if block := step_block(view, now):
+    if block := step_block(view, part, now):
         return Look(tuple(told.values()), block=block)
     room = max(0, view.definition.max_parallel - sum(map(running, steps)))
     return _started(view, part, ready[:room], dict(told))

@@ -31,8 +31,13 @@ def approval_of(view: ProposalView, now: datetime) -> ApprovalState:
 def rejection_of(view: ProposalView, now: datetime) -> Vote | None:
     """Who rejected it or its workflow."""
     own = approval_of(view, now).rejection
-    if own or view.parent is None or view.mends or not view.parent_votes:
-        return own
+    return own if own or view.mends else parent_rejection(view, now)
+
+
+def parent_rejection(view: ProposalView, now: datetime) -> Vote | None:
+    """Who rejected its workflow."""
+    if view.parent is None or not view.parent_votes:
+        return None
     return workflow_approval(view.parent, view.parent_votes, ApprovalRule(), view.world.enforcement, now).rejection
 
 

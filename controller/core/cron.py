@@ -19,6 +19,14 @@ from controller.core.windows import zone_names, zone_of
 LOOKS_BACK = tuple(timedelta(hours=hours) for hours in (1, 25, 24 * 32, 24 * 367, 24 * 367 * 50))
 """How far back the latest time is searched for: a little first, so that long pauses of frequent times cost nothing."""
 _FIELDS = 5
+_PLACES = {
+    "minute": "0-59",
+    "hour": "0-23",
+    "day-of-month": "1-31, L or LW",
+    "month": "1-12 or JAN-DEC",
+    "day-of-week": "0-7 or SUN-SAT",
+}
+"""The five fields, and what may stand there beside `*`, lists, ranges and steps."""
 _ANY_DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -75,5 +83,23 @@ def cron(expression: str, time_zone: str) -> Cron:
     try:
         CronSim(expression, _ANY_DAY)
     except CronSimError as error:
-        raise CronFault("schedule", f"cannot be read: {str(error).lower()} in {expression!r}") from None
+        raise CronFault("schedule", _words(str(error).lower(), expression)) from None
     return Cron(expression, zone)
+
+
+def _words(error: str, expression: str) -> str:
+    """What is wrong with it. `error`: what the library says, `bad minute`."""
+    minute, hour, day, month, weekday = expression.split()
+    place = error.removeprefix("bad ")
+    if place == "day-of-month" and _readable(f"{minute} {hour} {day} * {weekday}"):
+        return f"would never run: there is no day {day} in month {month} (got {expression!r})"
+    hint = f"; it takes {_PLACES[place]}" if place in _PLACES else ""
+    return f"cannot be read: {error} in {expression!r}{hint}"
+
+
+def _readable(expression: str) -> bool:
+    try:
+        CronSim(expression, _ANY_DAY)
+    except CronSimError:
+        return False
+    return True

@@ -31,6 +31,11 @@ class Definition:
         return self.steps + self.finally_
 
     @cached_property
+    def main(self) -> frozenset[str]:
+        """Names of the steps that are not finally steps."""
+        return frozenset(step.name for step in self.steps)
+
+    @cached_property
     def by_name(self) -> Mapping[str, Step]:
         return {step.name: step for step in self.all}
 
@@ -46,11 +51,10 @@ class Definition:
     @cached_property
     def upstream(self) -> Mapping[str, frozenset[str]]:
         """For each step, all that have ended when it starts; only those can it read."""
-        main = frozenset(step.name for step in self.steps)
         last = upstream(predecessors(self.finally_, self.order))
         return {
             **upstream(predecessors(self.steps, self.order)),
-            **{name: before | main for name, before in last.items()},
+            **{name: before | self.main for name, before in last.items()},
         }
 
 

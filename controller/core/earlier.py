@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from controller.api.names import Reason
 from controller.api.workflow import ActionWorkflow, RetryOf, Step, StepStatus
 from controller.core.definition import definition_of, plan_of
-from controller.core.steps import by_name, passed
+from controller.core.steps import by_name, given_up, passed
 
 
 def taken_over(
@@ -38,7 +38,7 @@ def earlier_faults(retry_of: RetryOf | None, earlier: ActionWorkflow | None) -> 
 
 def _may_be_kept(status: StepStatus) -> bool:
     """Whether what it did still stands; what was taken back, or was to be, is done anew."""
-    return passed(status) and status.rollback is None
+    return passed(status) and (status.rollback is None or given_up(status))
 
 
 def _same(step: Step, then: Step | None) -> bool:
@@ -48,4 +48,5 @@ def _same(step: Step, then: Step | None) -> bool:
 
 def _kept(status: StepStatus, earlier: str) -> StepStatus:
     reason = status.reason or Reason.TAKEN_FROM_EARLIER
-    return status.model_copy(update={"reason": reason, "message": f"of {earlier}, not run again", "retry_count": None})
+    message = f"of {earlier}, not run again"
+    return status.model_copy(update={"reason": reason, "message": message, "retry_count": None, "rollback": None})

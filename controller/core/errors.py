@@ -21,6 +21,10 @@ class RightMissing(PermanentFailure):
     """The runner may not do it; the message says which verb on which resource is missing."""
 
 
+class CallNotAllowed(PermanentFailure):
+    """No policy lets the host be called; the message says which rule to change."""
+
+
 class PreconditionFailed(PermanentFailure):
     """A precondition was false when its time was up, so nothing was done."""
 

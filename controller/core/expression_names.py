@@ -18,6 +18,7 @@ from controller.core.expression_tree import (
     MapOf,
     Name,
     Node,
+    NoSuchStep,
     Select,
     place,
 )  # fmt: skip
@@ -154,8 +155,7 @@ class _Names:
 
     def _step(self, at: int, step: str) -> _Space:
         if step not in self.steps:
-            there_are = f"there are: {', '.join(sorted(self.steps))}" if self.steps else "nor any other"
-            raise self._fault(at, f"there is no step {step}; {_near(step, self.steps) or there_are}")
+            raise NoSuchStep(place(self.text, at), step, self.steps)
         return _Space(at, f"{STEPS}.{step}")
 
     def _variable(self, at: int, name: str, type_name: str) -> Name:

@@ -5,13 +5,29 @@ The library parses; this reads what it parsed, so that there is no second gramma
 field numbers below are from there. Macros are expanded: `all`, `exists`, `exists_one`, `map` and `filter` are `Loop`s.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import TypeAlias
 
 
 class ExpressionFault(ValueError):
     """What is wrong with an expression as it was written, where, and how to mend it: one sentence for people."""
+
+
+class NoSuchStep(ExpressionFault):
+    """A step is named that there is not."""
+
+    def __init__(self, where: str, step: str, known: Iterable[str]) -> None:
+        self.where, self.step = where, step
+        super().__init__(self.offering(known))
+
+    def offering(self, steps: Iterable[str]) -> str:
+        """The same, with those that may stand there instead."""
+        names = sorted(steps)
+        near = get_close_matches(self.step, names, 1)
+        others = f"there are: {', '.join(names)}" if names else "nor any that comes before this one"
+        return f"{self.where}: there is no step {self.step}; {f'did you mean {near[0]}?' if near else others}"
 
 
 @dataclass(frozen=True)

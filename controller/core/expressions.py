@@ -17,12 +17,12 @@ from controller.core.digest import canonical
 from controller.core.expression_cost import TooMuch, check_size, check_work
 from controller.core.expression_keys import keys_there
 from controller.core.expression_names import Scope, resolve
-from controller.core.expression_tree import ExpressionFault, Node, tree_of
+from controller.core.expression_tree import ExpressionFault, Node, NoSuchStep, tree_of
 from controller.core.expression_words import failure_words, fault_words, type_words
 
 __all__ = [
     "MAX_LENGTH", "MAX_OUTPUT_BYTES", "OBJECT", "RESPONSE", "STEPS", "Expression", "ExpressionFailed",
-    "ExpressionFault", "Gives", "compile_expression",
+    "ExpressionFault", "Gives", "NoSuchStep", "compile_expression",
 ]  # fmt: skip
 
 MAX_LENGTH = 2048

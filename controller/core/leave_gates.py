@@ -3,8 +3,13 @@
 from datetime import datetime
 
 from controller.api.names import Mode, Outcome, Reason, Transition
+from controller.api.workflow import ActionWorkflow
 from controller.core.actors import suspender
+from controller.core.approval_view import parent_rejection
+from controller.core.deadlines import end_of
+from controller.core.part import Part, part_of
 from controller.core.proposal_validation import validation_faults
+from controller.core.stopping import is_cancelled
 from controller.core.verdicts import Block, Finish, Postpone, Verdict, faults_block, halt_block, no_leave, policy_block
 from controller.core.view import ProposalView
 
@@ -25,13 +30,24 @@ def observe_only(view: ProposalView, now: datetime) -> Verdict | None:
 
 def suspended(view: ProposalView, now: datetime) -> Verdict | None:
     """Refuse to start while a person has suspended it, by itself or with its workflow."""
-    if view.parent is not None and view.parent.spec.suspend:
-        who = suspender(view.parent.metadata, view.world.enforcement)
-        return Block(Reason.SUSPENDED, "suspend", f"ActionWorkflow {view.parent.metadata.name} is suspended", actor=who)
+    parent = view.parent
+    if parent is not None and parent.spec.suspend and not _tidies_up(view, parent, now):
+        who, end = suspender(parent.metadata, view.world.enforcement), end_of(parent.spec, parent.metadata)
+        message = f"ActionWorkflow {parent.metadata.name} is suspended"
+        again_at = end if now < end else None  # what tidies up then starts all the same
+        return Block(Reason.SUSPENDED, "suspend", message, actor=who, again_at=again_at)
     if view.proposal.spec.suspend:
         who = suspender(view.proposal.metadata, view.world.enforcement)
         return Block(Reason.SUSPENDED, "suspend", "suspended; set spec.suspend to false to go on", actor=who)
     return None
+
+
+def _tidies_up(view: ProposalView, parent: ActionWorkflow, now: datetime) -> bool:
+    """Whether it is a finally step of what was stopped for good: nobody will resume that, so it waits for nobody."""
+    if part_of(view.proposal.metadata) is not Part.FINALLY:
+        return False
+    over = now >= end_of(parent.spec, parent.metadata)
+    return over or is_cancelled(parent) or parent_rejection(view, now) is not None
 
 
 def leave_lost(view: ProposalView, now: datetime) -> Verdict | None:

@@ -220,6 +220,12 @@ def succeeded(status: StepStatus) -> bool:
     return status.outcome is StepOutcome.SUCCEEDED
 
 
+def given_up(status: StepStatus) -> bool:
+    """Whether it was to be taken back, and its workflow was stopped before its turn."""
+    back = status.rollback
+    return back is not None and back.proposal is None and back.outcome is StepOutcome.CANCELLED
+
+
 def started(status: StepStatus) -> bool:
     return status.uid is not None
 

@@ -43,6 +43,8 @@ class Fault:
     reason: Reason
     message: str
     missing: bool = False
+    lasting: bool = False
+    """Of a preview: no step that runs before can mend it."""
 
 
 @dataclass(frozen=True)

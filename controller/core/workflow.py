@@ -90,9 +90,8 @@ def _first_steps(view: WorkflowView) -> tuple[StepStatus, ...]:
 
 def _look(view: WorkflowView, steps: tuple[StepStatus, ...], now: datetime) -> Look:
     """The steps, then what takes them back if that is wanted, then what runs in any case."""
-    main = [step.name for step in view.definition.steps]
     look = advance(view, Part.STEP, steps, now, why_nothing_new(view, steps, now))
-    if look.unfinished or not all(step.outcome for step in look.steps if step.name in main):
+    if look.unfinished or not all(step.outcome for step in look.steps if step.name in view.definition.main):
         return look
     look = roll_back(view, look.steps, now, why_not_back(view, now))
     if look.unfinished or under_way(look.steps) or next_to_take_back(view, look.steps, why_not_back(view, now)):

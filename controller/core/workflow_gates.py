@@ -14,6 +14,7 @@ from controller.core.decision import Gather
 from controller.core.digest import digest, sha256
 from controller.core.earlier import taken_over
 from controller.core.graph import step_path
+from controller.core.part import Part
 from controller.core.policy import EffectivePolicy
 from controller.core.ports import PreviewResult
 from controller.core.request import workflow_request
@@ -108,14 +109,17 @@ def unseen(view: WorkflowView, now: datetime) -> Verdict | None:
 
 
 def refused_by_preview(view: WorkflowView, now: datetime) -> Verdict | None:
-    """Refuse where a runner or a right is missing; what a step before may still bring about is only a warning."""
+    """Refuse where a runner, a right or leave to call a host is missing.
+
+    What a step before may still bring about is only a warning.
+    """
     blocks = (no_preview_now(found, now) for found in (view.findings or {}).values())
     if block := next(filter(None, blocks), None):
         return block
     faults = [
         Fault(found.fault.reason, f"{step_path(name)}: {found.fault.message}", found.fault.missing)
         for name, found in (view.findings or {}).items()
-        if found.fault and found.fault.reason in _FINAL_PREVIEW_FAULTS
+        if found.fault and (found.fault.lasting or found.fault.reason in _FINAL_PREVIEW_FAULTS)
     ]
     return refusal(faults, view.grace_end, now)
 
@@ -247,13 +251,19 @@ GATES: tuple[Gate, ...] = (
     unchecked,
 )
 
-STEP_GATES = (suspended, halted, policy_unsupported)
+FINALLY_GATES = (halted, policy_unsupported)
+STEP_GATES = (suspended, *FINALLY_GATES)
 """Asked again before each later step. What holds back one step alone is for the gates of its own proposal."""
 
 
-def step_block(view: WorkflowView, now: datetime) -> Block | None:
-    """What holds back every further step."""
-    return next((block for gate in STEP_GATES if (block := gate(view, now))), None)
+def step_block(view: WorkflowView, part: Part, now: datetime) -> Block | None:
+    """What holds back every further step of that part.
+
+    Finally steps of what was stopped for good wait for nobody to resume it.
+    """
+    stopped = view.cancelled or now >= view.end or approval_of(view, now).rejection
+    gates = FINALLY_GATES if part is Part.FINALLY and stopped else STEP_GATES
+    return next((block for gate in gates if (block := gate(view, now))), None)
 
 
 def approval_of(view: WorkflowView, now: datetime) -> ApprovalState:

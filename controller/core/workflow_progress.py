@@ -8,7 +8,7 @@ from controller.api.workflow import OnFailure, StepStatus, WorkflowStatus
 from controller.core.lifecycle import Moment
 from controller.core.lifecycle import ended as with_outcome
 from controller.core.status import Standing, note
-from controller.core.steps import by_name, passed, running, started
+from controller.core.steps import by_name, given_up, passed, running, started
 from controller.core.stopping import who_cancelled, why_cancelled
 from controller.core.view import WorkflowView
 from controller.core.workflow_gates import approval_of
@@ -64,9 +64,14 @@ def told(view: WorkflowView, status: WorkflowStatus, steps: tuple[StepStatus, ..
             status = note(status, Transition.STEP_SKIPPED, message, actor=actor, at=now)
     for step in steps:
         old = before[step.name].rollback if step.name in before else None
-        if step.rollback and step.rollback.outcome and not (old and old.outcome) and not _nothing_to_take_back(step):
+        new = step.rollback and step.rollback.outcome and not (old and old.outcome)
+        if new and not _nothing_to_take_back(step) and not given_up(step):
             transition, message = _taken_back(step)
             status = note(status, transition, message, actor=actor, at=now)
+    left = [step for step in steps if given_up(step) and not (step.name in before and before[step.name].rollback)]
+    if left:
+        message = f"{names(left)}: left as it is: {left[0].rollback.message if left[0].rollback else ''}"
+        status = note(status, Transition.STEP_SKIPPED, message, actor=actor, at=now)
     retries = [step.next_retry_at for step in steps if step.next_retry_at and not step.outcome]
     return status.model_copy(
         update={
@@ -112,7 +117,7 @@ def progress(steps: Sequence[StepStatus]) -> Standing:
 
 def end(view: WorkflowView, status: WorkflowStatus, now: datetime) -> WorkflowStatus:
     """The status with the outcome of the whole."""
-    steps = status.steps
+    steps, main = status.steps, [step for step in status.steps if step.name in view.definition.main]
     unknown = [step for step in steps if step.outcome is StepOutcome.UNKNOWN]
     missing = [step for step in steps if not passed(step)]
     failed = [step for step in missing if step.outcome is not StepOutcome.SKIPPED]
@@ -121,32 +126,38 @@ def end(view: WorkflowView, status: WorkflowStatus, now: datetime) -> WorkflowSt
         message = f"it is not known what became of {names(unknown)}: {unknown[0].message}"
         outcome, reason = Outcome.UNKNOWN, Reason.STEP_UNKNOWN
     elif not missing:
-        not_needed = sum(1 for step in steps if step.outcome is StepOutcome.SKIPPED)
-        message = f"all {len(steps)} steps succeeded"
+        not_needed = sum(1 for step in main if step.outcome is StepOutcome.SKIPPED)
+        message = f"all {len(main)} steps succeeded"
         if not_needed:
-            message = f"{len(steps) - not_needed} of {len(steps)} steps succeeded, the others were not needed"
+            message = f"{len(main) - not_needed} of {len(main)} steps succeeded, the others were not needed"
         outcome, reason = Outcome.SUCCEEDED, Reason.SUCCEEDED
     elif view.cancelled or rejected_by:
         world, stopped = view.world, view.workflow.model_copy(update={"status": status})
         actor = rejected_by.username if rejected_by else who_cancelled(stopped, world.enforcement, world.settings.actor)
         reason, what = (Reason.CANCELLED, "rejected") if rejected_by else why_cancelled(stopped)
-        message = f"{what}; {len(steps) - len(missing)} of {len(steps)} steps had succeeded"
+        message = f"{what}; {sum(map(passed, main))} of {len(main)} steps had succeeded"
+        if broken := [step for step in failed if step.outcome is not StepOutcome.CANCELLED]:
+            message += f"; {_broken(broken)}"
         outcome = Outcome.CANCELLED
     elif not failed:
         message = f"not finished within activeDeadlineSeconds ({view.workflow.spec.active_deadline_seconds} s)"
         outcome, reason = Outcome.FAILED, Reason.DEADLINE_EXCEEDED
     else:
-        message = f"{names(failed)} did not succeed: {failed[0].message}"
+        message = _broken(failed)
         outcome, reason = Outcome.FAILED, Reason.STEP_FAILED
         if now >= view.end and view.definition.on_failure is not OnFailure.ROLLBACK:
             message = f"not finished within activeDeadlineSeconds ({view.workflow.spec.active_deadline_seconds} s)"
             reason = Reason.DEADLINE_EXCEEDED
-    message = "; ".join([message, *_backs(steps)])
+    message = "; ".join([message, *_backs(steps, view.workflow.metadata.name)])
     moment = Moment(now, view.workflow.metadata.generation, view.world.settings.actor)
     return with_outcome(status, outcome, reason, message, moment, actor=actor)
 
 
-def _backs(steps: Sequence[StepStatus]) -> Iterator[str]:
+def _broken(failed: Sequence[StepStatus]) -> str:
+    return f"{names(failed)} did not succeed: {failed[0].message}"
+
+
+def _backs(steps: Sequence[StepStatus], workflow: str) -> Iterator[str]:
     """What became of taking back, in words."""
     back = [step for step in steps if step.rollback and not _nothing_to_take_back(step)]
     for what, wanted in (
@@ -156,7 +167,8 @@ def _backs(steps: Sequence[StepStatus]) -> Iterator[str]:
     ):
         found = [step for step in back if step.rollback and step.rollback.outcome in wanted]
         if found:
-            yield f"{what}: {names(found)}"
+            stopped = any(map(given_up, found))
+            yield f"{what}: {names(found)}" + (f" (to do it: kubectl actions undo aw/{workflow})" if stopped else "")
 
 
 def names(steps: Sequence[StepStatus]) -> str:

@@ -17,7 +17,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from controller.core.errors import ActionError, LostAnswer, PermanentFailure, TransientFailure
+from controller.core.errors import ActionError, CallNotAllowed, LostAnswer, PermanentFailure, TransientFailure
 from controller.core.ports import Egress, HttpAnswer, Journal
 from controller.core.web_address import WebAddress, plain_host, web_address
 from controller.kube import addresses
@@ -94,11 +94,11 @@ class EgressHttp:
         host = target.host
         hosts = self._egress.hosts
         if hosts is None:
-            raise PermanentFailure(
+            raise CallNotAllowed(
                 f"url: no policy allows calls to {host}; add it to spec.http.allowedHosts of an ActionPolicy"
             )
         if host not in {_named(name) for name in hosts}:
-            raise PermanentFailure(
+            raise CallNotAllowed(
                 f"url: {host} is not in spec.http.allowedHosts of every matching ActionPolicy "
                 f"(all allow: {', '.join(sorted(hosts)) or 'none'})"
             )

@@ -11,7 +11,14 @@ from typing import Any
 
 from controller.api.common import Check, ResourceRef
 from controller.core.checks import Answer, Named, Result, Seen, answer, named, next_limit, response, settling, untrue
-from controller.core.errors import NotFound, PermanentFailure, PreconditionFailed, RightMissing, TransientFailure
+from controller.core.errors import (
+    CallNotAllowed,
+    NotFound,
+    PermanentFailure,
+    PreconditionFailed,
+    RightMissing,
+    TransientFailure,
+)
 from controller.core.ports import Cluster, Http, Request
 
 FIRST_PAUSE_SECONDS = 0.2
@@ -97,7 +104,7 @@ def _where(one: Named) -> Iterator[None]:
     except NotFound:
         raise
     except PermanentFailure as error:
-        kind = RightMissing if isinstance(error, RightMissing) else PermanentFailure
+        kind = next((one for one in (RightMissing, CallNotAllowed) if isinstance(error, one)), PermanentFailure)
         raise kind(f"{one.path}: {error}") from error
 
 

@@ -10,7 +10,7 @@ from controller.api.names import Reason
 from controller.api.proposal import ProposalSpec
 from controller.api.workflow import Step
 from controller.core.checks import read_objects
-from controller.core.errors import NotFound, PermanentFailure, RightMissing, TransientFailure
+from controller.core.errors import CallNotAllowed, NotFound, PermanentFailure, RightMissing, TransientFailure
 from controller.core.policy import EffectivePolicy
 from controller.core.view import Fault, Findings, ProposalView, WorkflowView
 from controller.core.workflow_gates import kept_steps
@@ -86,6 +86,8 @@ class Previews:
             return Findings(fault=Fault(Reason.TARGET_MISSING, str(error), missing=True))
         except RightMissing as error:
             return Findings(fault=Fault(Reason.RIGHT_MISSING, str(error), missing=True))
+        except CallNotAllowed as error:
+            return Findings(fault=Fault(Reason.PREVIEW_REFUSED, str(error), missing=True, lasting=True))
         except TransientFailure as error:
             return Findings(unavailable=str(error))
         except PermanentFailure as error:

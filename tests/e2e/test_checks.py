@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
-from harness.stage import Stage, deployment, proposal
+from harness.stage import Stage, deployment, proposal, workflow
 
 from hack.hook_target import HookTarget
 
@@ -198,6 +198,18 @@ def test_no_get_is_sent_before_leave_and_no_answer_is_told(stage: Stage, hook: H
     assert status["outcome"] == "Failed"
     assert hook.seen("/quiet") != []
     assert "s3cr3t" not in json.dumps(stage.get("ap", "quiet"))
+
+
+def test_a_check_that_calls_what_no_policy_allows_is_told_before_the_first_step(stage: Stage, hook: HookTarget) -> None:
+    check = {"http": {"url": "https://nowhere.example.com/health"}, "expression": "status == 200"}
+    first = {"name": "first", "action": "http-request", "parameters": {"method": "PUT", "url": hook.url + "/first"}}
+    second = {"name": "second", "action": "log-message", "parameters": {"message": "x"}, "verify": [check]}
+    stage.apply(workflow("calls-nowhere", [first, second]))
+    status = stage.outcome("aw", "calls-nowhere", seconds=60)
+    assert (status["outcome"], hook.seen("/first")) == ("Failed", [])
+    assert (
+        "spec.steps[second]: verify[0]: url: nowhere.example.com is not in spec.http.allowedHosts" in status["message"]
+    )
 
 
 def test_steps_have_checks_of_their_own(stage: Stage) -> None:

@@ -154,23 +154,30 @@ def test_what_cannot_be_read_is_told_at_once(stage: Stage, spec: Json, told: str
     assert (status["conditions"][0]["status"], status["conditions"][0]["reason"]) == ("False", "InvalidSchedule")
 
 
-def test_replace_cancels_the_run_before_and_then_makes_the_next(stage: Stage, hook: HookTarget) -> None:
-    tidy: Json = {"name": "tidy", "action": "http-request", "parameters": {"method": "PUT", "url": hook.url + "/tidy"}}
-    spec = schedule("renewed", PAUSE, concurrencyPolicy="Replace")
+@pytest.mark.parametrize("suspend", [False, True])
+def test_replace_cancels_the_run_before_and_then_makes_the_next(stage: Stage, hook: HookTarget, suspend: bool) -> None:
+    name = "held" if suspend else "renewed"
+    tidy: Json = {
+        "name": "tidy",
+        "action": "http-request",
+        "parameters": {"method": "PUT", "url": hook.url + f"/tidy-{name}"},
+    }
+    spec = schedule(name, PAUSE, concurrencyPolicy="Replace")
     spec["spec"]["workflow"]["finally"] = [tidy]
     stage.apply(spec)
-    known(stage, "renewed")
-    first = made(stage, missed(stage, "renewed", ago(7)))
+    known(stage, name)
+    first = made(stage, missed(stage, name, ago(7)))
     stage.phase("aw", first, "Running")
-    second = missed(stage, "renewed", ago(6))
+    stage.patch("aw", first, {"suspend": suspend})
+    second = missed(stage, name, ago(6))
     status = stage.outcome("aw", first)
     assert (status["outcome"], status["replacedBy"]) == ("Cancelled", second)
     assert status["message"].startswith(f"cancelled for the next run of its schedule, {second}")
     assert [step["outcome"] for step in status["steps"]] == ["Cancelled", "Succeeded"]
-    assert len(hook.seen("/tidy")) == 1
+    assert len(hook.seen(f"/tidy-{name}")) == 1
     stage.phase("aw", made(stage, second), "Running")
     assert stage.get("aw", second)["metadata"]["creationTimestamp"] >= status["completedAt"][:19] + "Z"
-    stage.kubectl("delete", "actionschedule", "renewed")
+    stage.kubectl("delete", "actionschedule", name)
 
 
 def test_only_so_many_finished_runs_are_kept(stage: Stage) -> None:

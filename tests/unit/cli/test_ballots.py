@@ -9,7 +9,7 @@ from drawing import item, model, on_terminal, piped
 from controller.api.approval import ActionApproval
 from controller.api.common import ApprovalProgress, Identity
 from controller.cli.approvals import still_missing, waits_for
-from controller.cli.approving import is_own, no_approval_needed, own_counts, tally, why_not_counted
+from controller.cli.approving import is_own, no_approval_needed, own_counts, own_does_not_count, tally, why_not_counted
 from controller.cli.ballot import ballot
 from controller.cli.exits import Exit
 from controller.cli.items import Model
@@ -170,6 +170,9 @@ def test_whether_an_approval_is_needed(condition: dict[str, Any], said: str) -> 
 
 def test_whose_request_it_is_and_whether_that_counts() -> None:
     assert is_own(awaiting(), ALICE)
+    assert own_does_not_count(awaiting(), ALICE) == (
+        "you asked for it yourself, and the policy does not count the requester's own (approval.allowSelf)"
+    )
     assert not is_own(awaiting(), BOB)
     assert own_counts(awaiting()) is False
     assert own_counts(awaiting(approval={**samples.ASKED, "allowSelf": True})) is True

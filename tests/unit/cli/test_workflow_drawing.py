@@ -85,3 +85,24 @@ def test_a_ring_is_drawn_too() -> None:
     made = model(samples.workflow("ring", spec))
     assert isinstance(made, ActionWorkflow)
     assert len(piped(drawing(made, samples.NOW))) == 4
+
+
+def test_what_will_never_start_does_not_wait() -> None:
+    refused = made(phase="Failed", outcome="Failed", message="refused")
+    lines = on_terminal(drawing(refused, samples.NOW), 110)
+    assert not any("waiting" in line for line in lines)
+    assert lines[2].split() == ["–", "build", "log-message", "not", "run", "0", "-"]
+    assert "– build: log-message (not run)" in mermaid(refused)
+    assert "– build: log-message (not run)" in dot(refused)
+
+
+def test_what_a_cancellation_left_as_it_is_is_told_with_what_takes_it_back() -> None:
+    message = "the workflow was cancelled; kubectl actions undo aw/roll takes it back"
+    row = {
+        "name": "build",
+        "uid": "1",
+        "outcome": "Succeeded",
+        "rollback": {"outcome": "Cancelled", "message": message},
+    }
+    lines = on_terminal(drawing(made(phase="Cancelled", outcome="Cancelled", steps=[row]), samples.NOW), 110)
+    assert lines[-2:] == ["Taken back", f"  build  not taken back  {message}"]

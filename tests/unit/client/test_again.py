@@ -57,6 +57,23 @@ class TestUndo:
         with pytest.raises(NothingToUndo, match=told):
             undo_workflow(made[0], proposals)
 
+    def test_of_each_step_it_is_told_why(self) -> None:
+        rows = [
+            {**ROWS[0], "rollback": {"proposal": "u", "uid": "9", "outcome": "Succeeded"}},
+            ROWS[1],
+            ROWS[2],
+            {"name": "d", "outcome": "Skipped"},
+            {"name": "e", "uid": "5", "outcome": "Succeeded"},
+        ]
+        kept = proposal(None, {"outcome": "Succeeded", "attempts": [attempt(1, "Succeeded")]}, uid="5", name="p-5")[0]
+        with pytest.raises(NothingToUndo) as error:
+            undo_workflow(ended(rows=rows)[0], [step("3", 3, "NotDone"), kept])
+        assert str(error.value) == (
+            "none of the steps of roll can be undone: a: was taken back already; "
+            "b: its proposal is gone, and with it what it changed; c: changed nothing; d: was not started; "
+            f"e: nothing takes {kept.spec.action} back"
+        )
+
 
 class TestRetry:
     def test_the_same_with_what_it_retries(self) -> None:

@@ -67,9 +67,13 @@ def test_the_latest_of_a_pause(expression: str, after: str, until: str, latest: 
         ("0 2 * *", "UTC", "must have five fields (got 4): minute, hour, day of the month, month, day of the week"),
         ("0 0 2 * * *", "UTC", "must have five fields (got 6)"),
         ("@daily", "UTC", "must have five fields (got 1)"),
-        ("61 2 * * *", "UTC", "cannot be read: bad minute in '61 2 * * *'"),
-        ("0 2 30 2 *", "UTC", "cannot be read: bad day-of-month"),
-        ("0 2 * * FOO", "UTC", "cannot be read: bad day-of-week"),
+        ("61 2 * * *", "UTC", "cannot be read: bad minute in '61 2 * * *'; it takes 0-59"),
+        ("0 24 * * *", "UTC", "cannot be read: bad hour in '0 24 * * *'; it takes 0-23"),
+        ("0 2 30 2 *", "UTC", "would never run: there is no day 30 in month 2 (got '0 2 30 2 *')"),
+        ("0 2 32 * *", "UTC", "cannot be read: bad day-of-month in '0 2 32 * *'; it takes 1-31, L or LW"),
+        ("0 2 32 2 *", "UTC", "cannot be read: bad day-of-month in '0 2 32 2 *'; it takes 1-31, L or LW"),
+        ("0 2 * 13 *", "UTC", "cannot be read: bad month in '0 2 * 13 *'; it takes 1-12 or JAN-DEC"),
+        ("0 2 * * FOO", "UTC", "cannot be read: bad day-of-week in '0 2 * * FOO'; it takes 0-7 or SUN-SAT"),
     ],
 )
 def test_what_cannot_be_read_is_told(expression: str, zone: str, told: str) -> None:

@@ -24,7 +24,7 @@ from controller.api.names import Outcome, Phase, Reason, Transition
 from controller.core import workflow_gates as gates
 from controller.core.decision import Gather
 from controller.core.verdicts import Block, Fetch, Finish, Hold, Postpone, Verdict
-from controller.core.view import Findings, WorkflowView
+from controller.core.view import Fault, Findings, WorkflowView
 
 view = workflow_view
 JUST_NOW = NOW - timedelta(seconds=3)
@@ -127,6 +127,11 @@ RUNNERS = [EXECUTE, {"serviceAccountName": "a"}, {"serviceAccountName": "b"}]
         pytest.param(
             gates.refused_by_preview, view(findings={"two": fault(reason="TargetMissing")}), None,
             id="an earlier step may make the target",
+        ),
+        pytest.param(
+            gates.refused_by_preview,
+            view(findings={"two": Findings(fault=Fault(Reason.PREVIEW_REFUSED, "no policy allows it", lasting=True))}),
+            refused(Reason.PREVIEW_REFUSED), id="no step before mends it",
         ),
         pytest.param(
             gates.refused_by_preview, view(findings={"one": SEEN, "two": Findings(unavailable="503")}),

@@ -6,10 +6,11 @@ import pytest
 from unit.core.making import LOG, NOW, SCALE, after, attempt, view, workflow, workflow_view
 from unit.core.workflow_life import Life
 
-from controller.api.names import Outcome, Reason, StepOutcome, Transition
+from controller.api.names import Outcome, Phase, Reason, StepOutcome, Transition
 from controller.core import gates
+from controller.core.deadlines import end_of
 from controller.core.part import PART_LABEL
-from controller.core.verdicts import Finish
+from controller.core.verdicts import Block, Finish
 from controller.core.workflow_validation import workflow_faults
 
 ROLLBACK: Any = {"onFailure": "Rollback"}
@@ -112,6 +113,42 @@ class TestRollback:
         ended(life, "b", "Cancelled")
         assert (life.created, life.status.outcome) == (["a", "b"], Outcome.CANCELLED)
 
+    def test_a_cancellation_half_way_tells_what_failed_and_what_stays_done(self) -> None:
+        life = started({**ROLLBACK, **FINALLY}, [*SCALES, {"name": "d"}])
+        for step in "abc":
+            ended(life, step, undo=undo(1))
+        ended(life, "d", "Failed")
+        life.undone("c")
+        life.go()
+        life.spec["cancelled"] = True
+        life.undone("b")
+        life.go()
+        ended(life, "tidy")
+        assert life.created == ["a", "b", "c", "d", "undo c", "undo b", "tidy"]
+        assert life.status.outcome is Outcome.CANCELLED
+        assert life.status.message == (
+            "cancelled; 3 of 4 steps had succeeded; d did not succeed: Failed; taken back: b, c; "
+            "NOT taken back: a (to do it: kubectl actions undo aw/roll-out)"
+        )
+        assert life.step("a").rollback.message == (
+            "the workflow was cancelled; kubectl actions undo aw/roll-out takes it back"
+        )
+        assert transitions(life, Transition.STEP_SKIPPED, Transition.ROLLBACK_FAILED) == [
+            "a: left as it is: the workflow was cancelled; kubectl actions undo aw/roll-out takes it back"
+        ]
+
+    def test_a_cancelled_workflow_leaves_no_undo_for_what_had_no_effect(self) -> None:
+        life = started(ROLLBACK, [SCALES[0], {"name": "b"}, SCALES[2]])
+        ended(life, "a", undo=undo(1))
+        ended(life, "b")
+        life.spec["cancelled"] = True
+        ended(life, "c", "Cancelled", undo=undo(2), attempts=[attempt(1, "NotDone")])
+        assert life.created == ["a", "b", "c"]
+        assert life.status.message == (
+            "cancelled; 2 of 3 steps had succeeded; NOT taken back: a (to do it: kubectl actions undo aw/roll-out); "
+            "nothing takes back: b"
+        )
+
     def test_a_proposal_that_is_not_ours_takes_nothing_back(self) -> None:
         life = started(ROLLBACK)
         ended(life, "a", undo=undo(1))
@@ -157,6 +194,59 @@ class TestFinally:
             assert life.created == ["a", "tidy"]
             ended(life, "tidy")
             assert life.status.outcome is (Outcome.FAILED if late else Outcome.CANCELLED)
+
+    @pytest.mark.parametrize("how", ["cancelled", "replaced", "late"])
+    def test_it_waits_for_nobody_to_resume_what_was_stopped_for_good(self, how: str) -> None:
+        life = started({**FINALLY, "suspend": True, "activeDeadlineSeconds": 3600}, SCALES[:2])
+        assert life.created == []
+        life.spec["suspend"] = False
+        life.go()
+        life.spec["suspend"] = True
+        ended(life, "a")
+        assert (life.created, life.status.phase) == (["a"], Phase.BLOCKED)
+        match how:
+            case "cancelled":
+                life.spec["cancelled"] = True
+            case "replaced":
+                life.world["replacement"] = "nightly-2"
+            case "late":
+                life.now = after(4000)
+        life.go()
+        assert life.created == ["a", "tidy"]
+        ended(life, "tidy")
+        assert life.status.outcome is (Outcome.FAILED if how == "late" else Outcome.CANCELLED)
+
+    def test_it_waits_with_a_workflow_that_is_only_suspended_and_with_a_halt(self) -> None:
+        life = started(FINALLY, SCALES[:1])
+        life.spec["suspend"] = True
+        ended(life, "a")
+        assert (life.created, life.status.phase) == (["a"], Phase.BLOCKED)
+        life.spec["cancelled"] = True
+        life.world["policies"] = ({"mode": "Execute", "halt": True},)
+        life.go()
+        assert life.created == ["a"]
+        assert "halted" in (life.status.message or "")
+
+    @pytest.mark.parametrize(
+        ("part", "spec", "held"),
+        [
+            ("finally", {}, True),
+            ("finally", {"cancelled": True}, False),
+            ("finally", {"activeDeadlineSeconds": 60}, False),
+            ("undo", {"activeDeadlineSeconds": 60}, True),
+            ("undo", {"cancelled": True}, True),
+        ],
+    )
+    def test_its_own_proposal_does_not_wait_either(self, part: str, spec: Any, held: bool) -> None:
+        parent = workflow({"suspend": True, **spec})[0]
+        seen = view(parent=parent, metadata={"labels": {PART_LABEL: part}})
+        assert (gates.suspended(seen, after(120)) is not None) is held
+
+    def test_its_own_proposal_is_looked_at_again_when_the_time_of_the_whole_is_over(self) -> None:
+        parent = workflow({"suspend": True, "activeDeadlineSeconds": 3600})[0]
+        block = gates.suspended(view(parent=parent, metadata={"labels": {PART_LABEL: "finally"}}), NOW)
+        assert isinstance(block, Block)
+        assert block.again_at == end_of(parent.spec, parent.metadata)
 
     def test_it_comes_after_what_is_taken_back(self) -> None:
         life = started({**ROLLBACK, **FINALLY})
@@ -233,9 +323,37 @@ class TestComputed:
     @pytest.mark.parametrize(
         ("row", "told"),
         [
-            ({"when": "steps.zzz.outcome == 'x'"}, "spec.steps[b].when: line 1, column 1: there is no step zzz"),
-            ({"when": "steps.c.outcome == 'x'"}, "spec.steps[b].when: reads step c, which does not come before it"),
-            ({"when": "steps.b.outcome == 'x'"}, "spec.steps[b].when: reads itself"),
+            (
+                {"when": "steps.zzz.outcome == 'x'"},
+                "spec.steps[b].when: line 1, column 1: there is no step zzz; there are: a",
+            ),
+            (
+                {"when": "steps.c.outcome == 'x'"},
+                "spec.steps[b].when: reads step c, which does not come before it; move c before this one, or read",
+            ),
+            ({"when": "steps.b.outcome == 'x'"}, "spec.steps[b].when: reads itself; read another"),
+            ({"when": "workflow.parameters.nope"}, "spec.steps[b].when: "),
+            ({"when": "workflow.parameters.size"}, "spec.steps[b].when: it gives a whole number, not true or false"),
+            (
+                {"when": "workflow.parameters.many.all(x, workflow.parameters.many.all(y, x + y >= 0))"},
+                "spec.steps[b].when: ",
+            ),
+            (
+                {"computed": [{"path": "timeout", "expression": "2"}, {"path": "timeout", "expression": "3"}]},
+                "spec.steps[b].computed[timeout]: is computed twice; take one of the two out",
+            ),
+            (
+                {"computed": [{"path": "x.y", "expression": "2"}, {"path": "x", "expression": "steps.a.outputs.x"}]},
+                "spec.steps[b].computed[x]: x.y is computed too, and one is inside of the other",
+            ),
+            (
+                {"computed": [{"path": "replicas", "expression": "steps.a.outputs.x"}]},
+                "spec.steps[b].computed[replicas]: parameters.replicas is given too; take one of the two out",
+            ),
+            (
+                {"computed": [{"path": "replicas", "expression": "4"}]},
+                "spec.steps[b].computed[replicas]: parameters.replicas is given too; take one of the two out",
+            ),
             ({"when": "1 + 1"}, "spec.steps[b].when: must give true or false"),
             ({"when": "steps.a.retryCount > 'x'"}, "spec.steps[b].when: "),
             (
@@ -257,12 +375,36 @@ class TestComputed:
         ],
     )
     def test_what_is_wrong_is_told_before_anything_runs(self, row: Any, told: str) -> None:
-        seen = workflow_view({"serviceAccountName": "ops"}, steps=[SCALES[0], {**SCALES[1], **row}, SCALES[2]])
+        spec = {"serviceAccountName": "ops", "parameters": {"size": 3, "many": list(range(200))}}
+        seen = workflow_view(spec, steps=[SCALES[0], {**SCALES[1], **row}, SCALES[2]])
         faults = [fault.message for fault in workflow_faults(seen)]
         assert any(fault.startswith(told) for fault in faults), faults
 
+    def test_in_a_graph_the_mend_is_another(self) -> None:
+        rows = [SCALES[0], {**SCALES[1], "when": "steps.a.outcome == 'x' && steps.tidy.outcome == 'x'"}]
+        seen = workflow_view({**GRAPH, **FINALLY, "serviceAccountName": "ops"}, steps=rows)
+        assert [fault.message for fault in workflow_faults(seen)] == [
+            "spec.steps[b].when: reads step a, which does not come before it; add it to dependsOn, or read another",
+            "spec.steps[b].when: reads step tidy, which does not come before it; finally steps come last; read another",
+        ]
+
+    def test_only_steps_that_it_may_read_are_offered(self) -> None:
+        rows = [{**SCALES[0], "when": "steps.zz.outcome == 'x'"}, {**SCALES[1], "when": "steps.zz.outcome == 'x'"}]
+        seen = workflow_view({"serviceAccountName": "ops"}, steps=rows)
+        assert [fault.message.partition("no step zz; ")[2] for fault in workflow_faults(seen)] == [
+            "nor any that comes before this one",
+            "there are: a",
+        ]
+
+    def test_a_when_over_parameters_alone_that_has_an_answer_is_in_order(self) -> None:
+        row = {**SCALES[0], "when": "workflow.parameters.size > 2"}
+        seen = workflow_view({"serviceAccountName": "ops", "parameters": {"size": 3}}, steps=[row])
+        assert not list(workflow_faults(seen))
+
     def test_a_policy_may_let_the_target_be_computed(self) -> None:
-        row = {**SCALES[1], "computed": [{"path": "name", "expression": "string(steps.a.outputs.x)"}]}
+        given = {name: value for name, value in SCALE["parameters"].items() if name != "name"}
+        computed = [{"path": "name", "expression": "string(steps.a.outputs.x)"}]
+        row = {**SCALES[1], "parameters": given, "computed": computed}
         for rules, wrong in (
             (({"mode": "Execute", "dynamicTargets": "Allow"},), False),
             (({"mode": "Execute", "dynamicTargets": "Allow"}, {"dynamicTargets": "Deny"}), True),
@@ -349,6 +491,14 @@ class TestRetry:
         life.earlier = workflow(status={"outcome": "Failed", "steps": rows}, steps=SCALES[:1], uid="9")[0]
         life.go()
         assert life.created == ["a"]
+
+    def test_what_a_cancellation_left_as_it_was_is_not_run_again(self) -> None:
+        rows = [{"name": "a", "proposal": "old-a", "uid": "1", "outcome": "Succeeded",
+                 "rollback": {"outcome": "Cancelled", "message": "the workflow was cancelled"}}]  # fmt: skip
+        life = Life({"serviceAccountName": "ops", "retryOf": {"name": "old", "uid": "9"}}, steps=SCALES[:2])
+        life.earlier = workflow(status={"outcome": "Cancelled", "steps": rows}, steps=SCALES[:2], uid="9")[0]
+        life.go()
+        assert (life.created, life.step("a").rollback) == (["b"], None)
 
     def test_another_of_the_same_name_is_refused(self) -> None:
         life = Life({"serviceAccountName": "ops", "retryOf": {"name": "old", "uid": "8"}}, steps=SCALES)
