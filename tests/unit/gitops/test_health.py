@@ -3,6 +3,7 @@
 By kstatus's published rules, by Argo CD's with our health.lua, and by Flux's with the samples' expressions.
 """
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -108,3 +109,18 @@ def test_argo_cd_is_given_the_script_for_every_kind_that_has_a_status() -> None:
 def test_expressions_are_about_our_kinds(rules: dict[str, str]) -> None:
     assert rules["apiVersion"] == "actionoperator.dev/v1alpha1"
     assert rules["kind"] in LIVING
+
+
+def shown() -> dict[str, tuple[str, str]]:
+    """What the guide's table says of each situation: kstatus and Argo CD."""
+    rows = re.findall(r"^\| ([A-Z][^|]*) \| (\w+) \| (\w+) \|", (ROOT / "docs" / "gitops.md").read_text(), re.MULTILINE)
+    return {
+        situation.strip(): (by_kstatus, by_argo)
+        for situations, by_kstatus, by_argo in rows
+        for situation in re.sub(r"\([^)]*\)", "", situations).split(",")
+    }
+
+
+def test_the_guide_shows_this_table() -> None:
+    expected = {name: (row.kstatus.value, row.argo) for rows in TABLE.values() for name, row in rows.items()}
+    assert shown() == expected
