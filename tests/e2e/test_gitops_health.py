@@ -35,6 +35,8 @@ LONG: Json = {"seconds": 600}
 HELD: Json = {"suspend": True}
 GRACE_SECONDS = 15
 LOOKED_AT_SECONDS = 60.0
+READ = ("Succeeded", "Ready", "Reconciling", "Stalled")
+"""What is read for health; whether a deadline passed before or after validation is another matter."""
 FINALIZER = "example.com/hold"
 BY_STATUS = ("Pending", "New", "Deleting")
 """Brought about last, by stopping the operator or by deletion."""
@@ -161,7 +163,9 @@ def check(kind: str, situation: str, found: Json, stage: Stage) -> None:
 def essence(found: Json) -> tuple[Any, ...]:
     """What health is read from."""
     status = found["status"]
-    conditions = [(each["type"], each["status"], each["reason"]) for each in status.get("conditions", ())]
+    conditions = [
+        (each["type"], each["status"], each["reason"]) for each in status.get("conditions", ()) if each["type"] in READ
+    ]
     seen = status["observedGeneration"] == found["metadata"]["generation"]
     return status.get("phase"), status.get("outcome"), conditions, seen, "deletionTimestamp" in found["metadata"]
 
