@@ -145,7 +145,7 @@ class ActionTypeStatus(StatusModel):
     digest: Digest | None = None
     """Digest of the spec; claims pin it."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=8, json_schema_extra=list_type("map", "type"))] = ()
-    """Ready: whether this operator can run it."""
+    """Ready: whether this operator can run it. Stalled where it cannot."""
 
 
 class ActionType(Resource):

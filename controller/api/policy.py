@@ -205,7 +205,7 @@ class PolicyStatus(StatusModel):
     observed_generation: int = -1
     """The generation that the operator last read; -1 before it has."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=8, json_schema_extra=list_type("map", "type"))] = ()
-    """Ready: whether every field of it is carried out."""
+    """Ready: whether every field of it is carried out. Stalled where not."""
     buckets: Annotated[tuple[Bucket, ...], Field(max_length=64, json_schema_extra=ATOMIC)] = ()
     """Starts within the last hour."""
     breaker: Breaker | None = None

@@ -35,7 +35,7 @@ class RunbookStatus(StatusModel):
     digest: Digest | None = None
     """Digest of the spec, but for who edited it; workflows pin it."""
     conditions: Annotated[tuple[Condition, ...], Field(max_length=8, json_schema_extra=list_type("map", "type"))] = ()
-    """Ready: whether it can be run."""
+    """Ready: whether it can be run. Where not, Stalled; Reconciling while its action types may still come."""
 
 
 class ActionRunbook(Resource):

@@ -1,6 +1,9 @@
-"""The status of what platform teams declare: whether this operator can carry out a type, a policy or a runbook."""
+"""The status of what platform teams declare: whether this operator can carry out a type, a policy or a runbook.
 
-from datetime import datetime
+What it cannot carry out is Stalled too: to kstatus an object that is only not Ready is still on its way.
+"""
+
+from datetime import datetime, timedelta
 
 from controller.api.actiontype import ActionTypeStatus
 from controller.api.common import Condition
@@ -23,22 +26,30 @@ def type_status(entry: TypeEntry, executors: Executors, now: datetime) -> Action
     action_type = entry.type
     generation = action_type.metadata.generation
     fault = type_fault(entry, executors)
-    ready = _ready(action_type.status.conditions, fault, generation, now)
+    conditions = _conditions(action_type.status.conditions, fault, generation, now)
     return action_type.status.model_copy(
-        update={"observed_generation": generation, "digest": entry.digest, "conditions": (ready,)}
+        update={"observed_generation": generation, "digest": entry.digest, "conditions": conditions}
     )
 
 
 def runbook_status(entry: RunbookEntry, world: World, now: datetime) -> RunbookStatus:
-    """The status that the runbook should have."""
+    """The status that the runbook should have. It is not Stalled before `settled_at`."""
     runbook = entry.runbook
     generation = runbook.metadata.generation
     faults = runbook_faults(entry, world)
     fault = Fault(Reason.INVALID_RUNBOOK, bounded("; ".join(faults), MAX_TOLD)) if faults else None
-    ready = _ready(runbook.status.conditions, fault, generation, now)
-    return runbook.status.model_copy(
-        update={"observed_generation": generation, "digest": entry.digest, "conditions": (ready,)}
+    conditions = _conditions(
+        runbook.status.conditions, fault, generation, now, settling=now < settled_at(entry, world, now)
     )
+    return runbook.status.model_copy(
+        update={"observed_generation": generation, "digest": entry.digest, "conditions": conditions}
+    )
+
+
+def settled_at(entry: RunbookEntry, world: World, now: datetime) -> datetime:
+    """Until then its action types may still be on their way: one `kubectl apply -f dir/` brings things in any order."""
+    created = entry.runbook.metadata.creation_timestamp or now
+    return created + timedelta(seconds=world.settings.grace_seconds)
 
 
 def policy_status(policy: ActionPolicy, unreadable: str | None, now: datetime) -> PolicyStatus:
@@ -49,18 +60,29 @@ def policy_status(policy: ActionPolicy, unreadable: str | None, now: datetime) -
     fault = Fault(Reason.NOT_SUPPORTED, message) if faults else None
     if unreadable:
         fault = Fault(Reason.INVALID_SPEC, f"cannot be read, so it halts everything: {unreadable}")
-    ready = _ready(policy.status.conditions, fault, generation, now)
-    return policy.status.model_copy(update={"observed_generation": generation, "conditions": (ready,)})
+    conditions = _conditions(policy.status.conditions, fault, generation, now)
+    return policy.status.model_copy(update={"observed_generation": generation, "conditions": conditions})
 
 
-def _ready(before: tuple[Condition, ...], fault: Fault | None, generation: int, now: datetime) -> Condition:
-    status = "False" if fault else "True"
-    old = next((condition for condition in before if condition.type is ConditionType.READY), None)
-    return Condition(
-        type=ConditionType.READY,
-        status=status,
-        reason=fault.reason if fault else Reason.VALID,
-        message=fault.message if fault else "in order",
-        last_transition_time=old.last_transition_time if old and old.status == status else now,
-        observed_generation=generation,
-    )
+def _conditions(
+    before: tuple[Condition, ...], fault: Fault | None, generation: int, now: datetime, *, settling: bool = False
+) -> tuple[Condition, ...]:
+    """Ready, and where there is a fault Stalled; while that may still mend itself, Reconciling."""
+    since = {(condition.type, condition.status): condition.last_transition_time for condition in before}
+
+    def condition(kind: ConditionType, status: str, reason: Reason, message: str) -> Condition:
+        return Condition(
+            type=kind,
+            status=status,
+            reason=reason,
+            message=message,
+            last_transition_time=since.get((kind, status), now),
+            observed_generation=generation,
+        )
+
+    if fault is None:
+        return (condition(ConditionType.READY, "True", Reason.VALID, "in order"),)
+    ready = condition(ConditionType.READY, "False", fault.reason, fault.message)
+    if settling:
+        return ready, condition(ConditionType.RECONCILING, "True", Reason.PROGRESSING, fault.message)
+    return ready, condition(ConditionType.STALLED, "True", fault.reason, fault.message)

@@ -188,7 +188,9 @@ def _settled(
 ) -> ScheduleStatus:
     generation = view.schedule.metadata.generation
     status = status.model_copy(update={"observed_generation": generation, "message": bounded(message)})
-    return with_conditions(status, [(ConditionType.READY, ready, reason, message)], generation=generation, now=now)
+    stalled = None if ready == "True" else "True"  # to kstatus, not Ready alone would mean that it is on its way
+    wanted = [(ConditionType.READY, ready, reason, message), (ConditionType.STALLED, stalled, reason, message)]
+    return with_conditions(status, wanted, generation=generation, now=now)
 
 
 def _body(view: ScheduleView, name: str) -> Json:

@@ -1,11 +1,12 @@
 """Writes the status of action types, policies and runbooks, and tells when a policy's mode or kill switch changes."""
 
 import logging
+from datetime import datetime
 
-from controller.api.names import Transition
+from controller.api.names import ConditionType, Transition
 from controller.api.policy import ActionPolicy
 from controller.core.actors import UNKNOWN, changer
-from controller.core.declared import policy_status, runbook_status, type_status
+from controller.core.declared import policy_status, runbook_status, settled_at, type_status
 from controller.core.mergepatch import merge_patch
 from controller.core.ports import Json, Resource
 from controller.core.record import EventRecord, EventSubject
@@ -46,23 +47,27 @@ class DeclaredReconciler:
         self._usage = usage
         self._seen: dict[str, ActionPolicy] = {}
 
-    async def reconcile(self, key: Key) -> None:
-        """Brings the status up to date. Raises the errors of our own writes."""
+    async def reconcile(self, key: Key) -> datetime | None:
+        """Brings the status up to date; when to look again. Raises the errors of our own writes."""
         match key.plural:
             case TYPES.plural:
                 await self._type(key)
             case RUNBOOKS.plural:
-                await self._runbook(key)
+                return await self._runbook(key)
             case POLICIES.plural:
                 await self._policy(key)
+        return None
 
-    async def _runbook(self, key: Key) -> None:
+    async def _runbook(self, key: Key) -> datetime | None:
         entry = self._declarations.runbooks.get(Place(key.namespace, key.name))
         if entry is None or not self._declarations.knows_namespace(key.namespace):
-            return
+            return None
         about, old = entry.runbook.metadata, entry.runbook.status
-        status = runbook_status(entry, self._declarations.world(key.namespace), self._clock())
+        world, now = self._declarations.world(key.namespace), self._clock()
+        status = runbook_status(entry, world, now)
         await self._write(RUNBOOKS, key.name, about.resource_version, old.wire(), status.wire(), key.namespace)
+        settling = any(condition.type is ConditionType.RECONCILING for condition in status.conditions)
+        return settled_at(entry, world, now) if settling else None
 
     async def _type(self, key: Key) -> None:
         entry = self._declarations.types.get(key.name)

@@ -102,7 +102,7 @@ class Worker:
 
     async def _reconcile(self, key: Key) -> None:
         if key.plural not in _RESOURCES:
-            await self._declared.reconcile(key)
+            self._queue.wake(key, await self._declared.reconcile(key))
             return
         if self._intake.doubted(key):
             await self._read_again(key)

@@ -137,8 +137,8 @@ def test_a_run_that_comes_before_its_runbook_waits_for_it(stage: Stage) -> None:
 def test_what_is_wrong_with_a_runbook_stands_in_its_status_until_it_is_mended(stage: Stage) -> None:
     stage.apply(runbook("wrong", {**LOG, "when": "steps.lag.outcome == ''"}, {"name": "b", "action": "wiat"}))
     status = stage.wait("actionrunbooks", "wrong", lambda s: s.get("conditions"), what="no condition")
-    (ready,) = status["conditions"]
-    assert (ready["status"], ready["reason"]) == ("False", "InvalidRunbook")
+    ready, _ = status["conditions"]
+    assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "False", "InvalidRunbook")
     assert "spec.steps[log].when: line 1, column 1: there is no step lag; did you mean log?" in ready["message"]
     assert "spec.steps[b].action: there is no ActionType wiat" in ready["message"]
     stage.apply(runbook("wrong", LOG))

@@ -1,12 +1,10 @@
-"""What a status says: conditions and phase for every outcome and wait, and what kstatus makes of them.
-
-The oracle is kstatus as published (sigs.k8s.io/cli-utils, pkg/kstatus/README.md), which Flux and kubectl plugins use.
-"""
+"""What a status says: conditions and phase for every outcome and wait, and what kstatus makes of them."""
 
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from harness.kstatus import kstatus as by_its_rules
 from hypothesis import given
 from hypothesis import strategies as st
 from unit.core.making import (
@@ -37,18 +35,8 @@ from controller.core.status import HISTORY_LENGTH, MAX_NOTE, Standing, bounded, 
 
 
 def kstatus(status: Json, generation: int = 1) -> str:
-    """Current, InProgress or Failed, by kstatus's rules for objects of unknown kinds."""
-    if status.get("observedGeneration") not in (None, generation):
-        return "InProgress"
-    conditions = {condition["type"]: condition["status"] for condition in status.get("conditions", ())}
-    for condition in status.get("conditions", ()):  # in their order: the first one that says something
-        if condition["type"] == "Reconciling" and condition["status"] == "True":
-            return "InProgress"
-        if condition["type"] == "Stalled" and condition["status"] == "True":
-            return "Failed"
-    if "Ready" in conditions:
-        return "Current" if conditions["Ready"] == "True" else "InProgress"
-    return "Current"
+    """Current, InProgress or Failed."""
+    return by_its_rules({"metadata": {"generation": generation}, "status": status})
 
 
 def by_type(status: LifecycleStatus) -> dict[str, tuple[str, str]]:

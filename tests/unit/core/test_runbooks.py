@@ -11,8 +11,11 @@ from unit.core.making import (
     LOG,
     NOW,
     PROVEN,
+    SETTINGS,
     WORKFLOW_UID,
+    after,
     on_digest,
+    policy,
     runbook,
     vote,
     workflow_view,
@@ -24,7 +27,7 @@ from unit.core.workflow_life import Life
 from controller.api.names import Outcome, Reason
 from controller.api.workflow import WorkflowStatus
 from controller.core.decision import Decision
-from controller.core.declared import runbook_status
+from controller.core.declared import policy_status, runbook_status, settled_at
 from controller.core.digest import sha256
 from controller.core.ports import Json
 from controller.core.request import workflow_request
@@ -193,6 +196,26 @@ def test_a_runbook_in_order_is_ready_though_nobody_knows_its_values_yet() -> Non
     status = runbook_status(runbook(), world(), NOW)
     assert [(one.type, one.status) for one in status.conditions] == [("Ready", "True")]
     assert status.digest == runbook().digest
+
+
+def test_a_runbook_whose_types_may_still_come_is_on_its_way_and_then_stalled() -> None:
+    entry = runbook({"steps": [{"name": "a", "action": "wiat"}]}, created=NOW)
+    end = settled_at(entry, world(), NOW)
+    assert end == after(SETTINGS.grace_seconds)
+    early = runbook_status(entry, world(), NOW)
+    assert [(one.type, one.status) for one in early.conditions] == [("Ready", "False"), ("Reconciling", "True")]
+    late = runbook_status(entry, world(), end)
+    assert [(one.type, one.status) for one in late.conditions] == [("Ready", "False"), ("Stalled", "True")]
+    assert {one.reason for one in late.conditions} == {Reason.INVALID_RUNBOOK}
+
+
+def test_what_cannot_be_carried_out_is_stalled_and_stays_so_since_the_same_time() -> None:
+    broken = policy({"kinds": {"allowed": ["Secret"]}})
+    first = policy_status(broken, None, NOW)
+    assert [(one.type, one.status) for one in first.conditions] == [("Ready", "False"), ("Stalled", "True")]
+    assert policy_status(broken.model_copy(update={"status": first}), None, after(60)) == first
+    mended = policy(EXECUTE).model_copy(update={"status": first})
+    assert [one.type for one in policy_status(mended, None, NOW).conditions] == ["Ready"]
 
 
 @pytest.mark.parametrize(

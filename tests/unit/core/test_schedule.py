@@ -238,8 +238,9 @@ def test_what_is_wrong_is_told_at_once_and_nothing_is_run(spec: Json, reason: Re
     work = Clockwork(**spec)
     assert work.look().wake_at is None
     work.look(clock(18, 0))
-    (ready,) = work.status.conditions
+    ready, stalled = work.status.conditions
     assert (ready.status, ready.reason) == ("False", reason)
+    assert (stalled.type, stalled.status, stalled.reason) == ("Stalled", "True", reason)
     assert ready.message.startswith(told)
     assert not work.creations
     assert work.status.next_run_at is None
