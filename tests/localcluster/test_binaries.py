@@ -77,7 +77,7 @@ def test_a_wrong_variable_is_an_error_and_not_skipped(tmp_path: Path, variable: 
 def test_a_build_leaves_whole_programs_and_says_what_it_does(tmp_path, script, monkeypatch) -> None:
     go = script("go", FAKE_GO.format(version="1.26.3", fails="nothing"))
     monkeypatch.setenv("PATH", f"{go.parent}:/usr/bin:/bin")
-    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "ACTION_OPERATOR_PROGRAMS": "build"}
     heard = Heard()
 
     found = binaries.find_or_build([ETCD, KUBECTL], heard, environment)
@@ -91,7 +91,7 @@ def test_a_build_leaves_whole_programs_and_says_what_it_does(tmp_path, script, m
 def test_a_failed_build_shows_its_output_and_keeps_what_was_built(tmp_path, script, monkeypatch) -> None:
     go = script("go", FAKE_GO.format(version="1.26.3", fails="kubectl"))
     monkeypatch.setenv("PATH", f"{go.parent}:/usr/bin:/bin")
-    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "ACTION_OPERATOR_PROGRAMS": "build"}
 
     with pytest.raises(BuildFailed, match=r"(?s)kubectl \(2 of 2\).*package is broken"):
         binaries.find_or_build([ETCD, KUBECTL], Heard(), environment)
