@@ -71,8 +71,13 @@ def up(
     ] = False,
     audit: Annotated[bool, typer.Option(help="Record each request in DIR/audit.log.")] = True,
     nodes: Annotated[int, typer.Option(min=0, help="How many played nodes to make.")] = 1,
+    real_node: Annotated[
+        bool, typer.Option("--real-node", help="A real node instead: real pods (Linux, root, containerd).")
+    ] = False,
 ) -> None:
     """Start a control plane and leave it running until `down`."""
+    if api_only and real_node:
+        raise LocalClusterError("--api-only and --real-node exclude each other: a node needs controllers")
     layout = Layout(directory.absolute())
     state = current(layout)
     if state is not None and state.phase in (Phase.READY, Phase.DEGRADED):
@@ -85,8 +90,8 @@ def up(
         raise typer.Exit(EXIT_DEGRADED)
     with _progress() as progress:
         cluster = ControlPlane.start(
-            layout.root, api_only=api_only, load=load, audit=audit, nodes=nodes, detach=True,
-            progress=progress,
+            layout.root, api_only=api_only, load=load, audit=audit, nodes=nodes, real_node=real_node,
+            detach=True, progress=progress,
         )  # fmt: skip
     out.print(f"ready: {cluster.server}", markup=False)
     out.print(f"  export KUBECONFIG={cluster.kubeconfig}", markup=False)
@@ -99,8 +104,11 @@ def up(
 def down(directory: Directory) -> None:
     """Stop the control plane and remove its data; no error if none is running."""
     layout = Layout(directory.absolute())
+    left = layout.node.exists()
     if controlplane.stop(layout):
         out.print(f"stopped; logs are in {layout.root / 'logs'}", markup=False)
+    elif left:
+        out.print(f"nothing is running in {layout.root}; removed what its real node had left", markup=False)
     else:
         out.print(f"nothing is running in {layout.root}", markup=False)
 
@@ -137,13 +145,25 @@ def token(
     out.print(f"wrote {file}", markup=False)
 
 
+@app.command("load-image")
+def load_image(
+    directory: Directory,
+    archive: Annotated[Path, typer.Argument(dir_okay=False, help="An archive of `docker save` or an OCI archive.")],
+) -> None:
+    """Bring images to the real node, by the names that they have in the archive."""
+    ControlPlane.attach(directory).load_image(archive)
+    out.print(f"loaded {archive}", markup=False)
+
+
 @app.command()
 def build(
     api_only: Annotated[bool, typer.Option("--api-only", help="Only etcd, kube-apiserver and kubectl.")] = False,
+    real_node: Annotated[bool, typer.Option("--real-node", help="kubelet as well.")] = False,
 ) -> None:
     """Get the programs, building what is missing, and start nothing."""
+    wanted = programs.API_ONLY if api_only else programs.ALL
     with _progress() as progress:
-        binaries.find_or_build(programs.API_ONLY if api_only else programs.ALL, progress)
+        binaries.find_or_build((*wanted, programs.KUBELET) if real_node else wanted, progress)
 
 
 @app.command()
@@ -151,7 +171,7 @@ def path(
     program: Annotated[str, typer.Argument(help="Show the path of this program instead.")] = "",
 ) -> None:
     """Print the folder that kubectl is in. Builds nothing."""
-    known = {candidate.name: candidate for candidate in programs.ALL}
+    known = {candidate.name: candidate for candidate in (*programs.ALL, programs.KUBELET)}
     if program and program not in known:
         raise LocalClusterError(f"{program}: no such program; there are {', '.join(known)}")
     found, missing = binaries.find([known[program or programs.KUBECTL.name]], Lines())
