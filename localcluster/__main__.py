@@ -13,6 +13,7 @@ from rich.table import Table
 from localcluster import binaries, controlplane, kubeconfig, programs
 from localcluster.controlplane import ControlPlane
 from localcluster.errors import LocalClusterError
+from localcluster.image import build as image_build
 from localcluster.layout import Layout
 from localcluster.progress import Lines, Progress
 from localcluster.state import Phase, State, current
@@ -153,6 +154,18 @@ def load_image(
     """Bring images to the real node, by the names that they have in the archive."""
     ControlPlane.attach(directory).load_image(archive)
     out.print(f"loaded {archive}", markup=False)
+
+
+@app.command("build-image")
+def build_image(
+    context: Annotated[Path, typer.Option(file_okay=False, exists=True, help="The folder with the Dockerfile.")],
+    name: Annotated[str, typer.Option(help="The image's name without a tag, such as localhost/app.")],
+) -> None:
+    """Build an image without a registry (buildah, root); print its name and its archive."""
+    with _progress() as progress:
+        made = image_build.build(context, name, progress)
+    print(made.name)
+    print(made.archive)
 
 
 @app.command()
