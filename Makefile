@@ -131,6 +131,16 @@ test-e2e: binaries ## the operator as a process of its own, against a full contr
 test-faults: binaries ## the operator behind a proxy that fails it
 	$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
 
+.PHONY: test-node
+test-node: binaries ## the image and the operator as real pods on a real node: Linux, root, containerd
+	$(BIN)/python -m localcluster build --real-node
+	$(BIN)/python -m pytest tests/node $(PYTEST_ARGS)
+
+# pytest-kind downloads kind of this version where none is on PATH.
+.PHONY: test-kind
+test-kind: binaries ## the end-to-end tests and those with real pods on kind: Docker
+	KIND_VERSION=v0.33.0 PYTHONPATH=tests $(BIN)/python -m harness.cluster_kind $(PYTEST_ARGS)
+
 .PHONY: faults-full
 faults-full: binaries ## every write of every action type failed in every way: slow
 	$(BIN)/python -m pytest tests/faults -m long $(PYTEST_ARGS)
