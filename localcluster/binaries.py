@@ -41,7 +41,7 @@ def find(
     """
     found, missing = [], []
     for program in wanted:
-        binary = _given(program, environment, progress) or _cached(program, environment)
+        binary = given(program, environment, progress) or _cached(program, environment)
         if binary is None:
             missing.append(program)
         else:
@@ -69,7 +69,12 @@ def find_or_build(
     return {binary.program.name: binary.path for binary in found}
 
 
-def _given(program: Program, environment: Mapping[str, str], progress: Progress) -> Binary | None:
+def given(program: Program, environment: Mapping[str, str], progress: Progress) -> Binary | None:
+    """Return what the environment names.
+
+    Raises:
+        BinaryMissing: it is not a program.
+    """
     named = environment.get(program.variable)
     if named:
         path = Path(named).absolute()
