@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from localcluster import binaries, controlplane, kubeconfig, programs
+from localcluster import binaries, controlplane, helm, kubeconfig, programs
 from localcluster.controlplane import ControlPlane
 from localcluster.errors import LocalClusterError
 from localcluster.image import build as image_build
@@ -177,6 +177,14 @@ def build(
     wanted = programs.API_ONLY if api_only else programs.ALL
     with _progress() as progress:
         binaries.find_or_build((*wanted, programs.KUBELET) if real_node else wanted, progress)
+
+
+@app.command(name="helm")
+def build_helm() -> None:
+    """Print the path of Helm, which the tests of the chart use; builds it if it is missing."""
+    with _progress() as progress:
+        found = helm.find_or_build(progress)
+    print(found)
 
 
 @app.command()

@@ -55,7 +55,7 @@ def find(
     """
     found, missing = [], []
     for program in wanted:
-        binary = _given(program, environment, progress) or _cached(program, environment)
+        binary = given(program, environment, progress) or _cached(program, environment)
         if binary is None:
             missing.append(program)
         else:
@@ -112,7 +112,12 @@ def _download(
     return done
 
 
-def _given(program: Program, environment: Mapping[str, str], progress: Progress) -> Binary | None:
+def given(program: Program, environment: Mapping[str, str], progress: Progress) -> Binary | None:
+    """Return what the environment names.
+
+    Raises:
+        BinaryMissing: it is not a program.
+    """
     named = environment.get(program.variable)
     if named:
         path = Path(named).absolute()
