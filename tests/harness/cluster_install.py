@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from hack.installation import Kubectl, enforce, kubectl_of
-from harness.cluster_pods import ROOT, Pods
+from hack.installation import Kubectl, kubectl_of
+from harness.cluster_pods import Pods
+from harness.helm import CHART, NAME, PLACE, Helm
 
 Json = dict[str, Any]
-NAME = "action-operator"
+STRANGE_UID = 123456
+"""Of no user in /etc/passwd, as OpenShift gives one."""
 RESTRICTED = [f"pod-security.kubernetes.io/{mode}=restricted" for mode in ("enforce", "warn", "audit")]
 
 
@@ -56,23 +58,17 @@ class Operators:
         self.kubectl("delete", "pod", "-n", NAME, name, "--force", "--grace-period=0")
 
 
-def install_manifests(pods: Pods, image: str) -> Operators:
-    """Installs what config/ has, and the operator as a Deployment, in a namespace that enforces `restricted`."""
+def install(pods: Pods, image: str, helm: Helm) -> Operators:
+    """Installs the chart with two replicas, in a namespace that enforces `restricted`, as a uid of no passwd entry."""
     kubectl = kubectl_of(pods)
-    crds = ROOT / "crds"
-    kubectl("apply", "--server-side", "-f", crds)
-    kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", crds)
-    enforce(kubectl)
-    kubectl("apply", "--server-side", "-f", ROOT / "catalog", "-f", ROOT / "config" / "rbac" / "operator.yaml")
+    kubectl("create", "namespace", NAME)
     kubectl("label", "namespace", NAME, *RESTRICTED)
-    deployment = (ROOT / "tests" / "node" / "deployment.yaml").read_text().replace("IMAGE", image)
-    kubectl("apply", "-f", "-", text=deployment)
+    repository, _, tag = image.rpartition(":")
+    values = {
+        "image.repository": repository, "image.tag": tag, "image.pullPolicy": "Never", "replicas": 2,
+        "settings.leaseSeconds": 3, "settings.graceSeconds": 3, "defaultPolicy.enabled": "false",
+        "podSecurityContext.runAsUser": STRANGE_UID, "podSecurityContext.runAsGroup": STRANGE_UID,
+    }  # fmt: skip
+    settings = [word for name, value in values.items() for word in ("--set", f"{name}={value}")]
+    helm("install", NAME, CHART, *PLACE, *settings, "--wait", "--timeout=110s")
     return Operators(kubectl)
-
-
-def uninstall_manifests(operators: Operators) -> None:
-    """Removes the operator and its rights; kinds and objects stay."""
-    operators.kubectl("delete", "deployment", "-n", NAME, NAME, "--wait=true", "--timeout=60s")
-    operators.kubectl(
-        "delete", "--ignore-not-found", "-f", ROOT / "config" / "rbac" / "operator.yaml", "--timeout=120s"
-    )

@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from harness.cluster_install import NAME, Operators, install_manifests, uninstall_manifests
+from harness.cluster_install import Operators, install
 from harness.cluster_pods import Pods
+from harness.helm import NAME, PLACE, Helm, helm_of
 from harness.stage import Stage, runner_objects
 
 from localcluster.node.images import BUSYBOX
@@ -13,8 +14,14 @@ SHOP = "shop"
 
 
 @pytest.fixture(scope="module")
-def operators(pods: Pods, image: str) -> Operators:
-    return install_manifests(pods, image)
+def helm(pods: Pods, tmp_path_factory: pytest.TempPathFactory) -> Helm:
+    return helm_of(tmp_path_factory.mktemp("helm"), pods)
+
+
+@pytest.fixture(scope="module")
+def operators(pods: Pods, image: str, helm: Helm) -> Operators:
+    """The chart, installed."""
+    return install(pods, image, helm)
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +78,8 @@ def test_the_leader_is_killed_and_the_action_still_runs_once(shop: Stage, operat
     assert len(operators.names()) == 2
 
 
-def test_uninstalled_nothing_runs_and_what_people_made_stays(shop: Stage, operators: Operators) -> None:
-    uninstall_manifests(operators)
+def test_uninstalled_nothing_runs_and_what_people_made_stays(shop: Stage, operators: Operators, helm: Helm) -> None:
+    helm("uninstall", NAME, *PLACE, "--wait", "--timeout=110s")
 
     operators.wait(lambda: not operators.names(), "no pod of the operator")
     assert not operators.kubectl("get", "clusterrole", NAME, "--ignore-not-found")
