@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 from localcluster import programs
-from localcluster.image.storage import Storage, run
+from localcluster.image.storage import Storage, fetch
 from localcluster.progress import Progress
 
 SUITE = "trixie"
@@ -34,7 +34,8 @@ def ensure(storage: Storage, progress: Progress) -> str:
     `DEBIAN_MIRROR` in the environment is another mirror than debootstrap's own choice.
 
     Raises:
-        BuildFailed: debootstrap or buildah fails.
+        FetchFailed: debootstrap fails.
+        BuildFailed: buildah fails.
     """
     image = name()
     if storage.has(image):
@@ -44,7 +45,7 @@ def ensure(storage: Storage, progress: Progress) -> str:
         root = Path(work) / "root"
         mirror = [os.environ["DEBIAN_MIRROR"]] if os.environ.get("DEBIAN_MIRROR") else []
         # In namespaces of its own, so that its mounts and processes go with it, however it ends.
-        run(
+        fetch(
             [
                 "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
                 "debootstrap", "--variant=minbase", f"--include={','.join(_PACKAGES)}", SUITE, str(root), *mirror,

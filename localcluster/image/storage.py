@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from localcluster.errors import BuildFailed
+from localcluster.errors import BuildFailed, FetchFailed
 from localcluster.node import needs
 
 PROGRAMS = {"buildah": "buildah", "debootstrap": "debootstrap", "unshare": "util-linux"}
@@ -58,6 +58,18 @@ class Storage:
     def has(self, image: str) -> bool:
         """Say whether there is an image of that name."""
         return image in self.buildah("images", "--format", "{{.Name}}:{{.Tag}}").split()
+
+
+def fetch(command: Sequence[str]) -> None:
+    """Run a program that fetches something.
+
+    Raises:
+        FetchFailed: it fails; the end of what it said is in the message.
+    """
+    try:
+        run(command)
+    except BuildFailed as error:
+        raise FetchFailed(str(error)) from error
 
 
 def run(command: Sequence[str], cwd: Path | None = None) -> str:

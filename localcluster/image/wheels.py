@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from localcluster.image.base import PYTHON
-from localcluster.image.storage import Storage, run
+from localcluster.image.storage import Storage, fetch
 from localcluster.progress import Progress
 
 _OLDEST_GLIBC, _NEWEST_GLIBC = 17, 41
@@ -20,7 +20,7 @@ def ensure(storage: Storage, locks: Sequence[Path], progress: Progress) -> Path:
     """Return a folder with all wheels of the locks for the base's Python; fetched if that has not been done before.
 
     Raises:
-        BuildFailed: pip fails.
+        FetchFailed: pip fails.
     """
     digest = hashlib.sha256(PYTHON.encode())
     for lock in locks:
@@ -32,7 +32,7 @@ def ensure(storage: Storage, locks: Sequence[Path], progress: Progress) -> Path:
     machine = platform.machine()
     tags = [f"manylinux_2_{minor}_{machine}" for minor in range(_OLDEST_GLIBC, _NEWEST_GLIBC + 1)]
     with tempfile.TemporaryDirectory(prefix=".wheels-", dir=storage.folder) as work:
-        run(
+        fetch(
             [
                 sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check",
                 "--require-hashes", "--no-deps", "--only-binary=:all:", f"--python-version={PYTHON}",

@@ -2,10 +2,12 @@
 
 import json
 
+import pytest
 from harness.cluster_pods import Pods
 
 from hack.installation import kubectl_of
 
+pytestmark = pytest.mark.timeout(1800)  # kubelet or the image may have to be built
 LOOK = """
 import json, os, pwd, shutil, subprocess
 def known():

@@ -18,6 +18,7 @@ from localcluster.node import cgroups, needs
 from localcluster.node.images import BUSYBOX
 from localcluster.node.settings import KERNEL
 
+pytestmark = pytest.mark.timeout(1800)  # kubelet or the image may have to be built
 PLACES = ("/var/lib/kubelet", "/var/lib/cni", "/var/log/pods", "/var/log/containers", "/run/netns", "/run/nri")
 """Where kubelet, containerd and the network plugins put things that are the machine's."""
 

@@ -10,6 +10,7 @@ from harness.stage import Stage, runner_objects
 
 from localcluster.node.images import BUSYBOX
 
+pytestmark = pytest.mark.timeout(1800)  # kubelet or the image may have to be built
 SHOP = "shop"
 
 
