@@ -80,10 +80,14 @@ binaries: $(INSTALLED) ## get the programs of the local Kubernetes: 8 minutes th
 	@$(call need_go)
 	@$(BIN)/python -m localcluster build
 
+.PHONY: helm
+helm: $(INSTALLED) ## get Helm for the tests of the chart: 3 minutes the first time, then kept in the cache
+	@$(BIN)/python -m localcluster helm >/dev/null
+
 ##### Working on the code
 
 .PHONY: generate
-generate: $(INSTALLED) ## write the files that are made from code: crds/, catalog/
+generate: $(INSTALLED) ## write the files that are made from code: crds/, catalog/, and the chart's
 	$(BIN)/python hack/generate.py
 
 .PHONY: format
@@ -108,7 +112,7 @@ check: $(INSTALLED) ## format, lint, types, layers, generated files and tables: 
 
 .PHONY: test
 test: check ## check, and all tests that can run here
-	@$(MAKE) --no-print-directory binaries test-unit
+	@$(MAKE) --no-print-directory binaries helm test-unit
 	$(BIN)/python -m pytest --ignore=tests/unit tests $(PYTEST_ARGS)
 
 .PHONY: test-unit
@@ -120,16 +124,26 @@ test-long: $(INSTALLED) ## the random tests of pure code by many more lives, and
 	$(BIN)/python -m pytest --numprocesses=auto --hypothesis-profile=long tests/unit $(PYTEST_ARGS)
 
 .PHONY: test-api
-test-api: binaries ## the tests against a real API server
+test-api: binaries helm ## the tests against a real API server
 	$(BIN)/python -m pytest tests/api $(PYTEST_ARGS)
 
 .PHONY: test-e2e
-test-e2e: binaries ## the operator as a process of its own, against a full control plane
+test-e2e: binaries helm ## the operator as a process of its own, against a full control plane
 	$(BIN)/python -m pytest tests/e2e $(PYTEST_ARGS)
 
 .PHONY: test-faults
 test-faults: binaries ## the operator behind a proxy that fails it
 	$(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
+
+.PHONY: test-node
+test-node: binaries ## the image and the operator as real pods on a real node: Linux, root, containerd
+	$(BIN)/python -m localcluster build --real-node
+	$(BIN)/python -m pytest tests/node $(PYTEST_ARGS)
+
+# pytest-kind downloads kind of this version where none is on PATH.
+.PHONY: test-kind
+test-kind: binaries ## the end-to-end tests and those with real pods on kind: Docker
+	KIND_VERSION=v0.33.0 PYTHONPATH=tests $(BIN)/python -m harness.cluster_kind $(PYTEST_ARGS)
 
 .PHONY: faults-full
 faults-full: binaries ## every write of every action type failed in every way: slow

@@ -17,6 +17,8 @@ from controller.api.crd import crd
 from controller.api.kinds import KINDS
 from controller.core.digest import sha256
 from controller.runtime.clock import utc_now
+from hack.chart import CHART, kept, rbac
+from hack.chart import admission as chart_admission
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMAND = "make generate"
@@ -65,22 +67,43 @@ def admission() -> str:
     return "\n".join(lines) + "\n"
 
 
+def chart_crds() -> Documents:
+    """The CRDs as the chart has them: they outlive its release."""
+    return ((name, kept(document, before_release=True)) for name, document in crds())
+
+
+def chart_catalog() -> Documents:
+    """The ActionTypes as the chart has them."""
+    return ((name, kept(document)) for name, document in catalog())
+
+
 # The folder each generator fills; no other YAML may be in it.
-GENERATORS: dict[str, Callable[[], Documents]] = {"crds": crds, "catalog": catalog}
+GENERATORS: dict[str, Callable[[], Documents]] = {
+    "crds": crds,
+    "catalog": catalog,
+    f"{CHART}/crds": chart_crds,
+    f"{CHART}/files/catalog": chart_catalog,
+}
+ADMISSION_FILES = f"{CHART}/files/admission"
+FOLDERS = (*GENERATORS, ADMISSION_FILES)
 
 
 def generated() -> dict[str, str]:
     """Return the text of every generated file by its path below the root."""
-    return {
+    files = {
         f"{folder}/{name}": MARK + to_yaml(document)
         for folder, documents in GENERATORS.items()
         for name, document in documents()
-    } | {ADMISSION: admission()}
+    }
+    for name, documents in chart_admission():
+        files[f"{ADMISSION_FILES}/{name}"] = MARK + "---\n".join(map(to_yaml, documents))
+    files[f"{CHART}/files/rbac.yaml"] = MARK + to_yaml(rbac())
+    return files | {ADMISSION: admission()}
 
 
 def leftovers(root: Path, files: dict[str, str]) -> list[str]:
     """Return the generated files on disk that nothing generates any more."""
-    found = (path for folder in GENERATORS for path in sorted((root / folder).glob("*.yaml")))
+    found = (path for folder in FOLDERS for path in sorted((root / folder).glob("*.yaml")))
     names = (path.relative_to(root).as_posix() for path in found)
     return [name for name in names if name not in files]
 

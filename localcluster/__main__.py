@@ -10,9 +10,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from localcluster import binaries, controlplane, kubeconfig, programs
+from localcluster import binaries, controlplane, helm, kubeconfig, programs
 from localcluster.controlplane import ControlPlane
 from localcluster.errors import LocalClusterError
+from localcluster.image import build as image_build
 from localcluster.layout import Layout
 from localcluster.progress import Lines, Progress
 from localcluster.state import Phase, State, current
@@ -71,8 +72,13 @@ def up(
     ] = False,
     audit: Annotated[bool, typer.Option(help="Record each request in DIR/audit.log.")] = True,
     nodes: Annotated[int, typer.Option(min=0, help="How many played nodes to make.")] = 1,
+    real_node: Annotated[
+        bool, typer.Option("--real-node", help="A real node instead: real pods (Linux, root, containerd).")
+    ] = False,
 ) -> None:
     """Start a control plane and leave it running until `down`."""
+    if api_only and real_node:
+        raise LocalClusterError("--api-only and --real-node exclude each other: a node needs controllers")
     layout = Layout(directory.absolute())
     state = current(layout)
     if state is not None and state.phase in (Phase.READY, Phase.DEGRADED):
@@ -85,8 +91,8 @@ def up(
         raise typer.Exit(EXIT_DEGRADED)
     with _progress() as progress:
         cluster = ControlPlane.start(
-            layout.root, api_only=api_only, load=load, audit=audit, nodes=nodes, detach=True,
-            progress=progress,
+            layout.root, api_only=api_only, load=load, audit=audit, nodes=nodes, real_node=real_node,
+            detach=True, progress=progress,
         )  # fmt: skip
     out.print(f"ready: {cluster.server}", markup=False)
     out.print(f"  export KUBECONFIG={cluster.kubeconfig}", markup=False)
@@ -99,8 +105,11 @@ def up(
 def down(directory: Directory) -> None:
     """Stop the control plane and remove its data; no error if none is running."""
     layout = Layout(directory.absolute())
+    left = layout.node.exists()
     if controlplane.stop(layout):
         out.print(f"stopped; logs are in {layout.root / 'logs'}", markup=False)
+    elif left:
+        out.print(f"nothing is running in {layout.root}; removed what its real node had left", markup=False)
     else:
         out.print(f"nothing is running in {layout.root}", markup=False)
 
@@ -137,13 +146,45 @@ def token(
     out.print(f"wrote {file}", markup=False)
 
 
+@app.command("load-image")
+def load_image(
+    directory: Directory,
+    archive: Annotated[Path, typer.Argument(dir_okay=False, help="An archive of `docker save` or an OCI archive.")],
+) -> None:
+    """Bring images to the real node, by the names that they have in the archive."""
+    ControlPlane.attach(directory).load_image(archive)
+    out.print(f"loaded {archive}", markup=False)
+
+
+@app.command("build-image")
+def build_image(
+    context: Annotated[Path, typer.Option(file_okay=False, exists=True, help="The folder with the Dockerfile.")],
+    name: Annotated[str, typer.Option(help="The image's name without a tag, such as localhost/app.")],
+) -> None:
+    """Build an image without a registry (buildah, root); print its name and its archive."""
+    with _progress() as progress:
+        made = image_build.build(context, name, progress)
+    print(made.name)
+    print(made.archive)
+
+
 @app.command()
 def build(
     api_only: Annotated[bool, typer.Option("--api-only", help="Only etcd, kube-apiserver and kubectl.")] = False,
+    real_node: Annotated[bool, typer.Option("--real-node", help="kubelet as well.")] = False,
 ) -> None:
     """Get the programs, building what is missing, and start nothing."""
+    wanted = programs.API_ONLY if api_only else programs.ALL
     with _progress() as progress:
-        binaries.find_or_build(programs.API_ONLY if api_only else programs.ALL, progress)
+        binaries.find_or_build((*wanted, programs.KUBELET) if real_node else wanted, progress)
+
+
+@app.command(name="helm")
+def build_helm() -> None:
+    """Print the path of Helm, which the tests of the chart use; builds it if it is missing."""
+    with _progress() as progress:
+        found = helm.find_or_build(progress)
+    print(found)
 
 
 @app.command()
@@ -151,7 +192,7 @@ def path(
     program: Annotated[str, typer.Argument(help="Show the path of this program instead.")] = "",
 ) -> None:
     """Print the folder that kubectl is in. Builds nothing."""
-    known = {candidate.name: candidate for candidate in programs.ALL}
+    known = {candidate.name: candidate for candidate in (*programs.ALL, programs.KUBELET)}
     if program and program not in known:
         raise LocalClusterError(f"{program}: no such program; there are {', '.join(known)}")
     found, missing = binaries.find([known[program or programs.KUBECTL.name]], Lines())

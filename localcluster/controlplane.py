@@ -16,14 +16,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from localcluster import binaries, kubeconfig, locks
+from localcluster import binaries, kubeconfig, locks, programs
 from localcluster.api import Api
 from localcluster.errors import LocalClusterError, NotRunning, StartFailed
 from localcluster.kubeconfig import Access
 from localcluster.layout import Layout
 from localcluster.locks import FileLock
+from localcluster.node import images, leftovers, needs
 from localcluster.progress import Progress, Silent
-from localcluster.servers import API_SERVER
+from localcluster.servers import API_SERVER, NODE
 from localcluster.spec import ALREADY_RUNNING, Spec, needed_programs
 from localcluster.state import Phase, State, current
 
@@ -55,6 +56,7 @@ class ControlPlane:
         load: bool = False,
         audit: bool = True,
         nodes: int = 1,
+        real_node: bool = False,
         detach: bool = False,
         owner: Path | None = None,
         progress: Progress | None = None,
@@ -63,7 +65,8 @@ class ControlPlane:
 
         It ends when this process ends, however that comes about; with `detach` it goes on until
         somebody stops it; with `owner` it ends when nobody holds that file lock any more.
-        `load` switches off the API server's flow control; `nodes` played nodes are made.
+        `load` switches off the API server's flow control; `nodes` played nodes are made, or with
+        `real_node` a real one instead, which takes Linux, root and containerd.
 
         Raises:
             LocalClusterError: the folder is in use, a program is missing, or a server does not
@@ -73,14 +76,22 @@ class ControlPlane:
         layout.create()
         if locks.held(layout.lock):
             raise LocalClusterError(f"{layout.root}: a control plane is already running there")
-        found = binaries.find_or_build(needed_programs(api_only), progress or Silent())
+        leftovers.remove(layout)
+        if real_node:
+            needs.tools()
+        found = binaries.find_or_build(needed_programs(api_only, real_node), progress or Silent())
+        if real_node:
+            needs.refuse_hidden(layout.root, found[programs.KUBELET.name])
         owned = None
         if owner is None and not detach:
             owner = layout.root / "owner.lock"
             owned = FileLock.try_take(owner)
             if owned is None:
                 raise LocalClusterError(f"{layout.root}: another process is starting one there")
-        spec = Spec(layout.root, found, api_only=api_only, load=load, audit=audit, nodes=nodes, owner=owner)
+        spec = Spec(
+            layout.root, found, api_only=api_only, load=load, audit=audit, nodes=0 if real_node else nodes,
+            real_node=real_node, owner=owner,
+        )  # fmt: skip
         try:
             supervisor = _start_supervisor(spec, layout, progress or Silent())
         except BaseException:
@@ -181,6 +192,21 @@ class ControlPlane:
             self.kubeconfig, namespace, service_account, out, lifetime_seconds=lifetime_seconds
         )
 
+    @property
+    def runs_pods(self) -> bool:
+        """Whether there is a real node; else pods are played."""
+        return self.state.real_node
+
+    def load_image(self, archive: Path) -> None:
+        """Bring the images of an archive (docker or OCI) to the real node, by the names that they have in it.
+
+        Raises:
+            LocalClusterError: there is no real node, or it does not take the archive.
+        """
+        if not self.runs_pods:
+            raise LocalClusterError(f"{self.directory}: no real node there that could take images (up --real-node)")
+        images.load(archive, self.pid(NODE))
+
     def trouble(self) -> str | None:
         """Return what keeps it from serving, in words: servers that ended, or no answer; None if all is well."""
         state = self.state
@@ -242,8 +268,12 @@ class ControlPlane:
 
 
 def stop(layout: Layout) -> bool:
-    """Stop what runs in a folder, and wait until it is gone; return False if nothing ran."""
+    """Stop what runs in a folder, and wait until it is gone; return False if nothing ran.
+
+    What a real node left is removed as well, also that of one whose supervisor was killed.
+    """
     if not locks.held(layout.lock):
+        leftovers.remove(layout)
         return False
     _signal_supervisor(layout, signal.SIGTERM)
     deadline = time.monotonic() + _STOP_TIMEOUT_SECONDS
@@ -251,6 +281,7 @@ def stop(layout: Layout) -> bool:
         if time.monotonic() > deadline:
             _signal_supervisor(layout, signal.SIGKILL)  # its servers die with it
         time.sleep(_TICK_SECONDS)
+    leftovers.remove(layout)
     return True
 
 

@@ -13,6 +13,10 @@ class BuildFailed(LocalClusterError):
     """Building the programs did not work, or cannot be tried."""
 
 
+class FetchFailed(BuildFailed):
+    """Something that a build needs could not be fetched."""
+
+
 class StartFailed(LocalClusterError):
     """The control plane did not become ready."""
 

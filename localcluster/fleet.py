@@ -31,8 +31,9 @@ class Fleet:
         log = self._layout.log(server.name)
         log.parent.mkdir(exist_ok=True)
         with log.open("ab") as output:
+            program = server.program or (str(self._binaries[server.name]),)
             self._processes[server.name] = subprocess.Popen(
-                [str(self._binaries[server.name]), *server.arguments],
+                [*program, *server.arguments], pass_fds=server.descriptors,
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                 cwd=self._layout.root, env=self._environment(), preexec_fn=self._tie,
             )  # fmt: skip

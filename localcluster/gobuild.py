@@ -75,29 +75,56 @@ def _build_missing(missing: Sequence[Program], folder: Path, progress: Progress)
         "All programs take about 8 minutes on two idle processors the first time, "
         "less than a minute with a warm Go build cache."
     )
-    for leftover in folder.glob(".building-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    flags = f"-ldflags={programs.linker_flags(_build_date(go))}"
+    flags = programs.linker_flags(_build_date(go))
     begun = time.monotonic()
     for number, program in enumerate(missing, start=1):
         what = f"{program.name} ({number} of {len(missing)})"
-        with tempfile.TemporaryDirectory(prefix=".building-", dir=folder) as name:
-            output = Path(name) / program.name
-            command = [
-                str(go.path), "build", *programs.BUILD_FLAGS, flags, "-o", str(output),
-                program.package,
-            ]  # fmt: skip
-            seconds = _run(command, Path(name) / "log", what, progress)
-            output.replace(folder / program.name)
-        progress.note(f"built {what} in {seconds:.0f} s")
+        _build_program(go, program, folder, what, progress, module=programs.MODULE, linker_flags=flags)
     progress.note(f"built all in {time.monotonic() - begun:.0f} s")
 
 
-def _run(command: list[str], log: Path, what: str, progress: Progress) -> float:
+def build_one(
+    program: Program, folder: Path, progress: Progress, *, module: Path, version: str, linker_flags: str
+) -> None:
+    """Build a program from a Go module of its own into `folder`, if it is not there; one process at once.
+
+    Raises:
+        BuildFailed: there is no Go, or the build fails; the end of its output is in the message.
+    """
+    if locks.held(folder / ".lock"):
+        progress.note(f"another process is building {program.name}: waiting for it")
+    with locks.locked(folder / ".lock"):
+        if (folder / program.name).exists():
+            return
+        go = find_go(progress)
+        progress.note(
+            f"building {program.name} {version} with {go.version} ({go.path}) into {folder}. "
+            "It takes about 3 minutes on two idle processors the first time."
+        )
+        _build_program(go, program, folder, program.name, progress, module=module, linker_flags=linker_flags)
+
+
+def _build_program(
+    go: Go, program: Program, folder: Path, what: str, progress: Progress, *, module: Path, linker_flags: str
+) -> None:
+    for leftover in folder.glob(".building-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".building-", dir=folder) as name:
+        output = Path(name) / program.name
+        command = [
+            str(go.path), "build", *programs.BUILD_FLAGS, f"-ldflags={linker_flags}", "-o", str(output),
+            program.package,
+        ]  # fmt: skip
+        seconds = _run(command, Path(name) / "log", what, progress, module)
+        output.replace(folder / program.name)
+    progress.note(f"built {what} in {seconds:.0f} s")
+
+
+def _run(command: list[str], log: Path, what: str, progress: Progress, module: Path) -> float:
     begun = time.monotonic()
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            command, cwd=programs.MODULE, env=_environment(), stdout=stream,
+            command, cwd=module, env=_environment(), stdout=stream,
             stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent(),
         )  # fmt: skip
         try:
@@ -114,7 +141,7 @@ def _run(command: list[str], log: Path, what: str, progress: Progress) -> float:
     if code != 0:
         end = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-20:])
         raise BuildFailed(
-            f"`go build` of {what} in {programs.MODULE} failed with exit code {code}:\n{end}\n"
+            f"`go build` of {what} in {module} failed with exit code {code}:\n{end}\n"
             "Without network access, fill the Go module cache first (`go mod download` there)."
         )
     return time.monotonic() - begun

@@ -86,6 +86,26 @@ class Layout:
         """Return the kubeconfig of a program of the control plane."""
         return self.root / "programs" / f"{program}.kubeconfig"
 
+    @property
+    def node(self) -> Path:
+        """Return the folder of the real node, there while it runs or has left something."""
+        return self.root / "node"
+
+    @property
+    def node_logs(self) -> Path:
+        """Return what is /var/log in the real node: the output of containers is in `pods`."""
+        return self.root / "logs" / "node"
+
+    @property
+    def kubelet_clients(self) -> Path:
+        """Return the certificate that signs those of whom kubelet answers: the API server."""
+        return self.root / "kubelet-clients.crt"
+
+    @property
+    def kubelet_client(self) -> Path:
+        """Return the API server's certificate for kubelet; its key is beside it, with the suffix `.key`."""
+        return self.root / "kubelet-client.crt"
+
     def log(self, server: str) -> Path:
         """Return the output of one server."""
         return self.root / "logs" / f"{server}.log"

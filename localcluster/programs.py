@@ -29,11 +29,19 @@ KUBECTL = Program("kubectl", "k8s.io/kubernetes/cmd/kubectl")
 CONTROLLER_MANAGER = Program("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager")
 SCHEDULER = Program("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler")
 KWOK = Program("kwok", "sigs.k8s.io/kwok/cmd/kwok")
+KUBELET = Program("kubelet", "k8s.io/kubernetes/cmd/kubelet")
 
 API_ONLY = (ETCD, API_SERVER, KUBECTL)
 ALL = (*API_ONLY, CONTROLLER_MANAGER, SCHEDULER, KWOK)
+REAL_NODE = (*API_ONLY, CONTROLLER_MANAGER, SCHEDULER, KUBELET)
 
 BUILD_FLAGS = ("-trimpath", "-buildvcs=false", "-mod=readonly", "-tags=grpcnotrace")
+
+
+def architecture() -> str:
+    """Return Go's name of this machine's processor, such as `amd64`; images and release files use it as well."""
+    machine = platform.machine().lower()
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(machine, machine)
 
 
 def pinned(module: str) -> str:

@@ -1,5 +1,6 @@
 """The command line of each server, as a function of where things are. Nothing is started here."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ API_SERVER = "kube-apiserver"
 CONTROLLER_MANAGER = "kube-controller-manager"
 SCHEDULER = "kube-scheduler"
 KWOK = "kwok"
+FORWARDER = "forwarder"
+NODE = "node"
 
 PLAYED_NODE_ANNOTATION = "kwok.x-k8s.io/node"
 """Nodes with this annotation set to `fake` are played by kwok, and so are the pods on them."""
@@ -22,10 +25,13 @@ STAGES = Path(__file__).parent / "stages"
 
 @dataclass(frozen=True)
 class Server:
-    """One process of the control plane."""
+    """One process of the control plane. `program` is how to start it where that is not the binary of its name."""
 
     name: str
     arguments: tuple[str, ...]
+    program: tuple[str, ...] = ()
+    descriptors: tuple[int, ...] = ()
+    """Open files that it inherits."""
 
 
 def command_lines(layout: Layout, ports: Ports, spec: Spec, member: str) -> dict[str, Server]:
@@ -35,7 +41,8 @@ def command_lines(layout: Layout, ports: Ports, spec: Spec, member: str) -> dict
     """
     servers = [etcd(layout, ports, member), api_server(layout, ports, spec)]
     if not spec.api_only:
-        servers += [controller_manager(layout), scheduler(layout), kwok(layout)]
+        servers += [controller_manager(layout), scheduler(layout)]
+        servers += [node(layout, spec)] if spec.real_node else [kwok(layout)]
     return {server.name: server for server in servers}
 
 
@@ -87,6 +94,16 @@ def api_server(layout: Layout, ports: Ports, spec: Spec) -> Server:
             "audit-policy-file": layout.audit_policy,
             "audit-log-path": layout.audit_log,
             "audit-log-maxsize": 100_000,
+        }
+    if spec.real_node:
+        flags |= {
+            "authorization-mode": "Node,RBAC",
+            "enable-admission-plugins": "NodeRestriction",
+            "allow-privileged": True,
+            "kubelet-client-certificate": layout.kubelet_client,
+            "kubelet-client-key": layout.kubelet_client.with_suffix(".key"),
+            "kubelet-preferred-address-types": "InternalIP",
+            "enable-aggregator-routing": True,  # webhooks by Service go to the pods: nothing else serves Services
         }
     if spec.api_only:
         # Nobody makes the default service accounts, without which no pod would be admitted.
@@ -142,6 +159,21 @@ def kwok(layout: Layout) -> Server:
     )
     stages = tuple(f"--config={path}" for path in sorted(STAGES.glob("*.yaml")))
     return Server(server.name, (*server.arguments, *stages))
+
+
+def forwarder(port: int, descriptors: tuple[int, ...]) -> Server:
+    """Return what carries connections from these listening sockets to the API server's port."""
+    program = (sys.executable, "-m", "localcluster.forwarder")
+    return Server(FORWARDER, (str(port), *map(str, descriptors)), program, descriptors)
+
+
+def node(layout: Layout, spec: Spec) -> Server:
+    """Return the real node: containerd and kubelet below a first process with mounts and processes of its own."""
+    program = (
+        "unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
+        sys.executable, "-m", "localcluster.node.init",
+    )  # fmt: skip
+    return Server(NODE, (str(layout.root), str(spec.binaries["kubelet"])), program)
 
 
 def _server(name: str, flags: Mapping[str, object]) -> Server:

@@ -18,7 +18,8 @@ class Spec:
     `binaries` maps program names to paths. `owner` is a lock file: the control plane ends when
     nobody holds that lock any more; without it the control plane lives until it is told to stop.
     `load` switches off the API server's own flow control, which is what one wants to measure
-    past. `audit` records each request. `nodes` is the number of played nodes to make.
+    past. `audit` records each request. `nodes` is the number of played nodes to make. `real_node`
+    starts a real node instead, with everything in a network of its own.
     """
 
     directory: Path
@@ -27,6 +28,7 @@ class Spec:
     load: bool = False
     audit: bool = True
     nodes: int = 1
+    real_node: bool = False
     owner: Path | None = None
     start_timeout_seconds: float = 60.0
 
@@ -44,6 +46,8 @@ class Spec:
         return cls(**fields)
 
 
-def needed_programs(api_only: bool) -> tuple[Program, ...]:
+def needed_programs(api_only: bool, real_node: bool = False) -> tuple[Program, ...]:
     """Return the programs that a control plane of this kind is made of."""
+    if real_node:
+        return programs.REAL_NODE
     return programs.API_ONLY if api_only else programs.ALL

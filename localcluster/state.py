@@ -50,6 +50,7 @@ class State:
     server: str = ""
     api_only: bool = False
     audit: bool = True
+    real_node: bool = False
     kubectl: Path = Path("kubectl")
     servers: dict[str, ServerState] = field(default_factory=dict)
     message: str = ""

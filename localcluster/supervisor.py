@@ -10,6 +10,7 @@ import os
 import random
 import secrets
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from localcluster import ports, probes, servers, signing
+from localcluster import ports, probes, programs, servers, signing
 from localcluster.api import Api
 from localcluster.audit import AUDIT_POLICY
 from localcluster.errors import LocalClusterError, StartFailed
@@ -26,14 +27,17 @@ from localcluster.fleet import Fleet
 from localcluster.kubeconfig import Access
 from localcluster.layout import Layout
 from localcluster.locks import FileLock, held
+from localcluster.namespaces import SERVICE_ADDRESS, leave_network
+from localcluster.node import NAME, leftovers
 from localcluster.ports import Ports
 from localcluster.servers import Server
 from localcluster.signals import Signals
 from localcluster.spec import ALREADY_RUNNING, Spec
 from localcluster.state import Phase, State
-from localcluster.users import Credentials, User
+from localcluster.users import ADMINISTRATORS, NODES, Credentials, User
 
 _TRIES = 5
+_KUBELET = programs.KUBELET.name
 _PORT_TAKEN = "address already in use"
 
 
@@ -70,10 +74,12 @@ class Supervisor:
         self._spec = spec
         self._layout = layout
         self._signals = Signals(signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
-        self._credentials = Credentials()
+        node = User(f"system:node:{NAME}", NODES) if spec.real_node else None
+        self._credentials = Credentials(node=node)
         self._fleet = Fleet(layout, spec.binaries)
         self._plan: dict[str, Server] = {}
         self._addresses = _Addresses(Ports(0, 0, 0), "")
+        self._entrances: tuple[socket.socket, ...] = ()
         self._phase = Phase.STARTING
         self._noted: set[int] = set()
 
@@ -81,6 +87,8 @@ class Supervisor:
         """Start the servers, stay until it is time to go, stop them; return the exit code."""
         try:
             self._say_state(Phase.STARTING)
+            if self._spec.real_node:
+                self._leave_network()
             self._start()
             self._say_state(Phase.READY)
             _log(f"ready at {self._addresses.url}")
@@ -101,12 +109,30 @@ class Supervisor:
 
     # Start
 
+    def _leave_network(self) -> None:
+        """Move into a network of its own, so that pods find no way out; what is opened first leads into it."""
+        found = Ports.choose(random.SystemRandom())
+        outside = socket.create_server((ports.ADDRESS, found.api_server))
+        leave_network()
+        inside = socket.create_server((SERVICE_ADDRESS, 443))
+        self._entrances = (outside, inside)
+        self._addresses = _Addresses(found, "")
+
+    def _ports(self) -> Ports:
+        """Return free ports. In a network of its own nobody else takes them."""
+        return self._addresses.ports if self._entrances else Ports.choose(random.SystemRandom())
+
     def _start(self) -> None:
         self._credentials.write(self._layout.users)
         signing.write_keys(self._layout.signing_key, self._layout.verifying_key)
         self._layout.audit_policy.write_text(AUDIT_POLICY)
+        if self._spec.real_node:
+            self._layout.node.mkdir()
+            signing.write_client_certificate(
+                self._layout.kubelet_clients, self._layout.kubelet_client, "kube-apiserver", ADMINISTRATORS
+            )
         for _ in range(_TRIES):
-            self._addresses = _Addresses(Ports.choose(random.SystemRandom()), f"local-{secrets.token_hex(8)}")
+            self._addresses = _Addresses(self._ports(), f"local-{secrets.token_hex(8)}")
             self._plan = servers.command_lines(self._layout, self._addresses.ports, self._spec, self._addresses.member)
             try:
                 self._start_all()
@@ -128,10 +154,13 @@ class Supervisor:
     def _start_all(self) -> None:
         self._start_one(servers.ETCD)
         self._start_one(servers.API_SERVER)
+        if self._entrances:
+            sockets = tuple(entrance.fileno() for entrance in self._entrances)
+            self._plan[servers.FORWARDER] = servers.forwarder(self._addresses.ports.api_server, sockets)
+        for name in (name for name in self._plan if name not in (servers.ETCD, servers.API_SERVER)):
+            self._start_one(name)
         if self._spec.api_only:
             return
-        for name in (servers.CONTROLLER_MANAGER, servers.SCHEDULER, servers.KWOK):
-            self._start_one(name)
         api = self._api()
         nodes = [f"node-{number}" for number in range(1, self._spec.nodes + 1)]
         for node in nodes:
@@ -139,6 +168,8 @@ class Supervisor:
         self._wait("the default ServiceAccount", lambda: probes.default_account_exists(api))
         for node in nodes:
             self._wait(f"{node} to be ready", partial(probes.node_ready, api, node))
+        if self._spec.real_node:
+            self._wait(f"{NAME} to be ready", partial(probes.node_ready, api, NAME), log=_KUBELET)
 
     def _start_one(self, name: str) -> None:
         """Start a server; wait until it serves, if others need it to."""
@@ -165,15 +196,17 @@ class Supervisor:
         access(self._credentials.admin).write(self._layout.kubeconfig)
         for user in self._credentials.people:
             access(user).write(self._layout.kubeconfig_of(user.name))
+        if self._credentials.node is not None:
+            access(self._credentials.node).write(self._layout.kubeconfig_of_program(_KUBELET))
         for user in self._credentials.programs:
             access(user).write(self._layout.kubeconfig_of_program(user.name.removeprefix("system:")))
 
-    def _wait(self, what: str, done: Callable[[], bool]) -> None:
-        """Wait until something holds; a server that ends meanwhile ends the wait."""
+    def _wait(self, what: str, done: Callable[[], bool], log: str = servers.CONTROLLER_MANAGER) -> None:
+        """Wait until something holds; a server that ends meanwhile ends the wait. `log` tells why it takes long."""
         deadline = time.monotonic() + self._spec.start_timeout_seconds
         while not done():
             if time.monotonic() > deadline:
-                server = what if what in self._plan else servers.CONTROLLER_MANAGER
+                server = what if what in self._plan else log
                 raise StartFailed(
                     f"waited {self._spec.start_timeout_seconds:.0f} s in vain for {what}. "
                     f"The end of {self._layout.log(server)}:\n{self._fleet.end_of_log(server)}"
@@ -240,6 +273,11 @@ class Supervisor:
 
     def _end(self, phase: Phase, message: str) -> None:
         self._fleet.stop()
+        try:
+            leftovers.remove(self._layout)
+        except (LocalClusterError, OSError) as error:
+            message = f"{message}; {error}"
+            _log(message)
         self._say_state(phase, message)
 
     def _say_state(self, phase: Phase, message: str = "") -> None:
@@ -250,6 +288,7 @@ class Supervisor:
             server=self._addresses.url if self._plan else "",
             api_only=self._spec.api_only,
             audit=self._spec.audit,
+            real_node=self._spec.real_node,
             kubectl=self._spec.binaries["kubectl"],
             servers=self._fleet.states(),
             message=message,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 ADMINISTRATORS = "system:masters"
 PEOPLE = {"alice": "sre", "bob": "developers", "carol": "sre"}
+NODES = "system:nodes"
 PROGRAMS = ("kube-controller-manager", "kube-scheduler", "kwok")
 
 
@@ -32,9 +33,13 @@ class Credentials:
         default_factory=lambda: tuple(User(f"system:{name}", ADMINISTRATORS) for name in PROGRAMS)
     )
 
+    node: User | None = None
+    """The kubelet of a real node."""
+
     def everybody(self) -> tuple[User, ...]:
         """Return all users."""
-        return (self.admin, *self.people, *self.programs)
+        node = () if self.node is None else (self.node,)
+        return (self.admin, *self.people, *self.programs, *node)
 
     def write(self, path: Path) -> None:
         """Write the API server's token file, readable by its owner only."""

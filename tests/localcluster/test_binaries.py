@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from localcluster import binaries, gobuild, programs
+from localcluster import binaries, gobuild, helm, programs
 from localcluster.errors import BinaryMissing, BuildFailed
 from localcluster.programs import API_SERVER, ETCD, KUBECTL
 
@@ -77,7 +77,7 @@ def test_a_wrong_variable_is_an_error_and_not_skipped(tmp_path: Path, variable: 
 def test_a_build_leaves_whole_programs_and_says_what_it_does(tmp_path, script, monkeypatch) -> None:
     go = script("go", FAKE_GO.format(version="1.26.3", fails="nothing"))
     monkeypatch.setenv("PATH", f"{go.parent}:/usr/bin:/bin")
-    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "ACTION_OPERATOR_PROGRAMS": "build"}
     heard = Heard()
 
     found = binaries.find_or_build([ETCD, KUBECTL], heard, environment)
@@ -91,7 +91,7 @@ def test_a_build_leaves_whole_programs_and_says_what_it_does(tmp_path, script, m
 def test_a_failed_build_shows_its_output_and_keeps_what_was_built(tmp_path, script, monkeypatch) -> None:
     go = script("go", FAKE_GO.format(version="1.26.3", fails="kubectl"))
     monkeypatch.setenv("PATH", f"{go.parent}:/usr/bin:/bin")
-    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "ACTION_OPERATOR_PROGRAMS": "build"}
 
     with pytest.raises(BuildFailed, match=r"(?s)kubectl \(2 of 2\).*package is broken"):
         binaries.find_or_build([ETCD, KUBECTL], Heard(), environment)
@@ -115,3 +115,38 @@ def test_versions_are_stamped_into_both_version_packages() -> None:
     version = programs.pinned("k8s.io/kubernetes")
     for package in ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"):
         assert f"-X {package}.gitVersion={version}" in flags
+
+
+def test_helm_is_what_the_environment_names(tmp_path: Path) -> None:
+    named = program_in(tmp_path / "named", "helm")
+    heard = Heard()
+    assert helm.find_or_build(heard, {"TEST_ASSET_HELM": str(named), "XDG_CACHE_HOME": str(tmp_path)}) == named
+    assert heard.lines == [f"helm: TEST_ASSET_HELM={named}"]
+    with pytest.raises(BinaryMissing, match="TEST_ASSET_HELM: /nowhere/helm is not an executable file"):
+        helm.find_or_build(heard, {"TEST_ASSET_HELM": "/nowhere/helm"})
+
+
+def test_helm_is_built_once_into_a_folder_of_its_own(tmp_path, script, monkeypatch) -> None:
+    go = script("go", FAKE_GO.format(version="1.26.3", fails="nothing"))
+    monkeypatch.setenv("PATH", f"{go.parent}:/usr/bin:/bin")
+    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    heard = Heard()
+
+    built = helm.find_or_build(heard, environment)
+
+    assert built.read_text() == "half\n"
+    assert built.parent.parent == binaries.cache_folder(environment).parent
+    assert built.parent.name.startswith(f"helm-{helm.version().removeprefix('v')}-")
+    assert any(line.startswith("built helm in") for line in heard.lines)
+    again = Heard()
+    assert helm.find_or_build(again, environment) == built
+    assert again.lines == [f"helm: built in {built.parent}"]
+
+
+def test_a_failed_build_of_helm_names_its_module(tmp_path, script, monkeypatch) -> None:
+    go = script("go", FAKE_GO.format(version="1.26.3", fails="helm"))
+    monkeypatch.setenv("PATH", f"{go.parent}:/usr/bin:/bin")
+    with pytest.raises(
+        BuildFailed, match=r"(?s)`go build` of helm in \S+/localcluster/helm4 failed.*package is broken"
+    ):
+        helm.find_or_build(Heard(), {"XDG_CACHE_HOME": str(tmp_path / "cache")})

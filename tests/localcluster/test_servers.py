@@ -16,7 +16,7 @@ PORTS = Ports(20_001, 20_002, 20_003)
 
 
 def lines(**options: bool) -> dict[str, str]:
-    spec = Spec(Path("/somewhere"), {}, **options)
+    spec = Spec(Path("/somewhere"), {"kubelet": Path("/bin/kubelet")}, **options)
     plan = servers.command_lines(Layout(Path("/somewhere")), PORTS, spec, "member")
     return {name: " ".join(server.arguments) for name, server in plan.items()}
 
@@ -42,6 +42,15 @@ def test_options_change_the_api_server() -> None:
     loaded = lines(load=True)["kube-apiserver"]
     assert "--enable-priority-and-fairness=false" in loaded
     assert "--max-mutating-requests-inflight=0" in loaded
+
+
+def test_a_real_node_takes_the_place_of_the_played_ones() -> None:
+    real = lines(real_node=True)
+    assert list(real) == ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "node"]
+    assert f"--bind-address={ADDRESS}" in real["kube-apiserver"]
+    assert "--authorization-mode=Node,RBAC" in real["kube-apiserver"]
+    assert "NodeRestriction" in real["kube-apiserver"]
+    assert "Node" not in lines()["kube-apiserver"]
 
 
 def test_ports_are_different_free_and_not_those_of_outgoing_connections() -> None:
