@@ -20,8 +20,8 @@ RUN /opt/action-operator/bin/python -m compileall -q --invalidation-mode uncheck
 
 FROM ${PYTHON_IMAGE}
 COPY --from=build /opt/action-operator /opt/action-operator
-# kopf asks for the user's name, and a uid that the cluster chooses has none in /etc/passwd.
-ENV USER=action-operator PATH=/opt/action-operator/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
+# A uid that the cluster chooses has no entry in /etc/passwd; kopf asks for the name, the Kubernetes client for the home.
+ENV USER=action-operator HOME=/ PATH=/opt/action-operator/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
 ENTRYPOINT ["action-operator"]
 CMD ["run"]

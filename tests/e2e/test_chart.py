@@ -8,14 +8,18 @@ import json
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from harness.container import MISSING, NOBODY_KNOWN, can_be_played, operator_in_container
 from harness.helm import CHART, NAME, PLACE, Helm, earlier_chart, found, helm_of
 from harness.operator import OperatorProcess
 from harness.people import ballot, wait_until_proven
@@ -211,6 +215,48 @@ def test_helm_test_sees_which_replica_leads(installation: Installation) -> None:
         [sys.executable, *program, "127.0.0.1", port], capture_output=True, text=True, check=False, timeout=90
     )
     assert (done.returncode, done.stdout) == (0, "one replica leads\n"), done.stderr
+
+
+def test_it_runs_where_nothing_can_be_written_as_a_user_that_nobody_knows(installation: Installation) -> None:
+    """With the arguments of the chart, but on ports that are free here."""
+    if not can_be_played():
+        pytest.skip(MISSING)
+    container = found(installation.helm.template(), "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    health, metrics = (f"127.0.0.1:{free_port()}" for _ in range(2))
+    there = [each.replace("0.0.0.0:8081", health).replace("0.0.0.0:8080", metrics) for each in container["args"]]
+    process = operator_in_container(installation.plane, installation.folder / "pod", there, NAME)
+    log = installation.folder / "pod" / "log"
+    try:
+        probed = answered(f"http://{health}{container['livenessProbe']['httpGet']['path']}", process)
+        assert probed, log.read_text()
+        assert b"\nactionoperator_is_leader " in answered(f"http://{metrics}/metrics", process)
+        about = Path(f"/proc/{process.pid}")
+        status = (about / "status").read_text()
+        assert re.search(rf"^Uid:\t{NOBODY_KNOWN}\t{NOBODY_KNOWN}\t", status, re.MULTILINE)
+        assert re.search(r"^CapEff:\t0+$", status, re.MULTILINE)
+        mounts = [line.split() for line in (about / "mounts").read_text().splitlines()]
+        assert {place: options.split(",")[0] for _, place, _, options, *_ in mounts}["/"] == "ro"
+    finally:
+        process.terminate()
+        code = process.wait(timeout=40)
+    assert code == 0, log.read_text()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def answered(url: str, process: "subprocess.Popen[bytes]") -> bytes:
+    """What is served there, once it is; nothing when the process has ended first."""
+    deadline = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return bytes(answer.read())
+        except OSError:
+            time.sleep(0.1)
+    return b""
 
 
 def test_removing_it_leaves_all_that_people_made_and_says_so(installation: Installation) -> None:
