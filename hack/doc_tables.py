@@ -1,4 +1,4 @@
-"""Fill what is made from code in docs/: fields of the kinds; parameters, facts, rights and examples of action types.
+"""Fill what is made from code in docs/: fields of the kinds; parts of the pages of action types; metrics.
 
     python hack/doc_tables.py [--check]
 
@@ -18,6 +18,7 @@ from controller.api.crd import crd
 from controller.api.kinds import KINDS
 from controller.runtime.clock import utc_now
 from hack.action_pages import action_parts
+from hack.metric_table import metric_table
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -34,9 +35,9 @@ Schema = Mapping[str, Any]
 
 
 def tables() -> dict[str, str]:
-    """Every part by its name: `KIND.spec`, `KIND.status`; of each action type its parameters and those of its page."""
+    """Every part by its name: `KIND.spec`, `KIND.status`; of action types parameters and page; `metrics`."""
     actions = built_ins(utc_now)
-    made = action_parts(actions)
+    made = action_parts(actions) | {"metrics": metric_table()}
     for kind in KINDS:
         parts = crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
         for part in ("spec", "status"):
