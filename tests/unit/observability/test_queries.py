@@ -2,13 +2,16 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 from harness import scrape
 from unit.observability.queries import ALERTS, ROOT, Asked, alerts, asked, panels, variables
 from unit.runtime.scraped import Scraped
 
 from controller.api.names import Outcome, Phase
+from controller.cli.main import app
 from controller.kube.resources import APPROVALS, DECLARED, WORKED
 from controller.runtime.metrics import PREFIX, Metrics
 from controller.runtime.standing import FAMILIES
@@ -89,6 +92,13 @@ def test_every_alert_says_how_bad_it_is_and_where_to_read_on(name: str) -> None:
 
 def test_the_runbook_has_every_alert_in_their_order_and_no_other() -> None:
     assert re.findall(r"^## (\w+)$", RUNBOOK.read_text(), re.MULTILINE) == list(alerts())
+
+
+def test_the_runbook_names_commands_that_there_are() -> None:
+    group: Any = typer.main.get_command(app)
+    typed = set(re.findall(r"kubectl actions ([a-z-]+)", RUNBOOK.read_text()))
+    assert typed
+    assert typed <= set(group.commands)
 
 
 @pytest.mark.parametrize("name", alerts())
