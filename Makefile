@@ -16,6 +16,9 @@ INSTALL_LOCK := $(PIP_INSTALL) --require-hashes
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --custom-compile-command 'make lock' $(LOCK_ARGS)
 
+PROMTOOL_VERSION := $(shell sed -n 's|.*prometheus/prometheus \(v[^ ]*\).*|\1|p' hack/promtool/go.mod)
+PROMTOOL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/action-operator/promtool-$(PROMTOOL_VERSION)/promtool
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -80,9 +83,16 @@ binaries: $(INSTALLED) ## get the programs of the local Kubernetes: 8 minutes th
 	@$(call need_go)
 	@$(BIN)/python -m localcluster build
 
+<<<<<<< HEAD
 .PHONY: helm
 helm: $(INSTALLED) ## get Helm for the tests of the chart: 3 minutes the first time, then kept in the cache
 	@$(BIN)/python -m localcluster helm >/dev/null
+=======
+.PHONY: promtool
+promtool: ## build promtool, with which alerts are tested: 4 minutes the first time, then kept in the cache
+	cd hack/promtool && CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS= GOWORK=off go build -trimpath -buildvcs=false \
+	  -tags remove_all_sd -ldflags '-s -w' -o '$(PROMTOOL)' github.com/prometheus/prometheus/cmd/promtool
+>>>>>>> metrics
 
 ##### Working on the code
 

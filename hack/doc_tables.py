@@ -1,4 +1,8 @@
+<<<<<<< HEAD
 """Fill what is made from code in docs/: fields of the kinds; what there is to say of action types; the chart's values.
+=======
+"""Fill what is made from code in docs/: fields of the kinds; parts of the pages of action types; metrics.
+>>>>>>> metrics
 
     python hack/doc_tables.py [--check]
 
@@ -18,7 +22,11 @@ from controller.api.crd import crd
 from controller.api.kinds import KINDS
 from controller.runtime.clock import utc_now
 from hack.action_pages import action_parts
+<<<<<<< HEAD
 from hack.chart import values_table
+=======
+from hack.metric_table import metric_table
+>>>>>>> metrics
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -35,9 +43,13 @@ Schema = Mapping[str, Any]
 
 
 def tables() -> dict[str, str]:
-    """Every part by its name: `KIND.spec`, `KIND.status`; of each action type its parameters and those of its page."""
+    """Every part by its name: `KIND.spec`, `KIND.status`; of action types parameters and page; `metrics`."""
     actions = built_ins(utc_now)
+<<<<<<< HEAD
     made = action_parts(actions) | {"chart.values": values_table()}
+=======
+    made = action_parts(actions) | {"metrics": metric_table()}
+>>>>>>> metrics
     for kind in KINDS:
         parts = crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
         for part in ("spec", "status"):

@@ -55,6 +55,16 @@ _ONWARD = frozenset(
     }
 )
 
+_BEFORE_ATTEMPTS = frozenset(
+    {Transition.PROPOSED, Transition.VALIDATED, Transition.AWAITING_APPROVAL, Transition.APPROVED}
+)
+"""Transitions that come before an attempt, though the first one may be claimed by the write that tells of them."""
+
+
+def about_attempt(reason: Transition) -> bool:
+    """Whether a transition may be one of the newest attempt."""
+    return reason not in _BEFORE_ATTEMPTS
+
 
 @dataclass(frozen=True)
 class EventSubject:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
+from time import perf_counter
 
 import aiohttp
 
@@ -237,12 +238,17 @@ class Api:
             headers = {**headers, **self.headers}
         if asked.may_change and self.before_change is not None:
             self.before_change()
+        began, code = perf_counter(), None
         try:
-            return await self.session.request(
+            answer = await self.session.request(
                 method, path, headers=headers, body=sent, timeout_seconds=self.timeout_seconds
             )
+            code = answer.status
         except (aiohttp.ClientError, OSError, BrokenAfterSending) as error:
             raise answers.broken(asked, error) from error
+        finally:
+            self.session.told(asked.verb, code, perf_counter() - began)
+        return answer
 
 
 def _write(dry_run: bool) -> str:

@@ -35,6 +35,14 @@ class RawAnswer:
     body: bytes
 
 
+Told = Callable[[str, int | None, float], None]
+"""Is told of each request to the API server: verb of RBAC, status code (None: no answer came), seconds it took."""
+
+
+def _nobody(_verb: str, _code: int | None, _seconds: float) -> None:
+    """Nobody wants to know."""
+
+
 class BrokenAfterSending(Exception):
     """The connection broke after the request began to leave; it may have been received."""
 
@@ -42,8 +50,9 @@ class BrokenAfterSending(Exception):
 class Session:
     """Sends requests with the credentials in force. For one event loop: `async with Session(login) as session`."""
 
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: Login, told: Told = _nobody) -> None:
         self.login = login
+        self.told = told
         self._pool: aiohttp.ClientSession | None = None
         self._pool_for: Credentials | None = None
         self._retired: aiohttp.ClientSession | None = None
@@ -125,7 +134,7 @@ class Session:
             if before is not None:
                 await before.close()
         if self._pool is None:
-            self._pool, self._pool_for = _open_pool(credentials), credentials
+            self._pool, self._pool_for = open_pool(credentials), credentials
         return self._pool
 
     def clock_skew_seconds(self) -> float | None:
@@ -139,7 +148,8 @@ class Session:
             return None
 
 
-def _open_pool(credentials: Credentials) -> aiohttp.ClientSession:
+def open_pool(credentials: Credentials, *middlewares: aiohttp.ClientMiddlewareType) -> aiohttp.ClientSession:
+    """Connections for these credentials; who sends a request adds the authorization. Raises PermanentFailure."""
     connector = aiohttp.TCPConnector(limit=POOL_SIZE, keepalive_timeout=KEEPALIVE_SECONDS, ssl=ssl_context(credentials))
     return aiohttp.ClientSession(
         connector=connector,
@@ -147,6 +157,7 @@ def _open_pool(credentials: Credentials) -> aiohttp.ClientSession:
         headers={"User-Agent": "action-operator"},
         timeout=_TIMEOUT,
         trust_env=False,
+        middlewares=middlewares,
         proxy=credentials.proxy,
     )
 

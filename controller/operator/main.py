@@ -12,7 +12,8 @@ from controller.actions.registry import built_ins
 from controller.core.errors import ActionError
 from controller.kube.login import Login
 from controller.kube.official import credentials_only
-from controller.operator.logs import configure_logs
+from controller.operator.logs import LogFormat, configure_logs
+from controller.operator.probes import Addresses
 from controller.operator.settings import options
 from controller.runtime.clock import utc_now
 
@@ -32,10 +33,10 @@ def run(
     ] = None,
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig.")] = None,
     metrics_address: Annotated[
-        str | None, typer.Option(help="Serve Prometheus metrics at HOST:PORT, for example 127.0.0.1:9090.")
+        str | None, typer.Option(help="Serve Prometheus metrics at HOST:PORT/metrics, for example 127.0.0.1:8080.")
     ] = None,
-    liveness: Annotated[
-        str | None, typer.Option(help="Serve a liveness probe, for example http://127.0.0.1:8080/healthz.")
+    health_address: Annotated[
+        str | None, typer.Option(help="Serve /healthz and /readyz at HOST:PORT, for example 127.0.0.1:8081.")
     ] = None,
     lease_namespace: Annotated[
         str | None, typer.Option(help="Where the Lease is; default: --namespace, else the pod's own.")
@@ -66,13 +67,16 @@ def run(
         ),
     ] = False,
     log_level: Annotated[str, typer.Option(help="DEBUG, INFO, WARNING or ERROR.")] = "INFO",
+    log_format: Annotated[
+        LogFormat, typer.Option(envvar="OPERATOR_LOG_FORMAT", help="Logs for people, or one JSON object a line.")
+    ] = LogFormat.TEXT,
 ) -> None:
     """Run the operator until it is stopped (SIGTERM, Ctrl-C). The audit log goes to standard output."""
     with credentials_only():  # else kopf would import the whole synchronous client: 9 MB
         from controller.operator.serving import serve  # kopf takes a second to import; --help should not
 
     try:
-        configure_logs(log_level)
+        configure_logs(log_level, log_format)
         chosen = options(
             namespace=namespace,
             lease_namespace=lease_namespace,
@@ -83,8 +87,10 @@ def run(
             drain_seconds=drain_seconds,
             approval_mode=approval_mode,
         )
-        address = _address(metrics_address) if metrics_address else None
-        asyncio.run(serve(Login(kubeconfig, context), chosen, metrics_address=address, liveness=liveness))
+        addresses = Addresses(
+            metrics=_address("--metrics-address", metrics_address), health=_address("--health-address", health_address)
+        )
+        asyncio.run(serve(Login(kubeconfig, context), chosen, addresses))
     except (ActionError, ValueError, OSError) as error:
         typer.echo(f"action-operator: {error}", err=True)
         raise typer.Exit(1) from None
@@ -101,11 +107,13 @@ def catalogue() -> None:
         raise typer.Exit(1)
 
 
-def _address(text: str) -> tuple[str, int]:
+def _address(option: str, text: str | None) -> tuple[str, int] | None:
+    if not text:
+        return None
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit():
-        raise ValueError(f"--metrics-address must be HOST:PORT (got {text})")
-    return host, int(port)
+        raise ValueError(f"{option} must be HOST:PORT, for example 0.0.0.0:8080 or [::]:8080 (got {text})")
+    return host.strip("[]"), int(port)
 
 
 if __name__ == "__main__":

@@ -8,17 +8,20 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 import kopf
 
 from controller.core.errors import ActionError
 from controller.kube.login import Login
+from controller.operator.connecting import Connecting
 from controller.operator.kinds import until_served
+from controller.operator.probes import Addresses, probes
 from controller.operator.watching import registry
-from controller.runtime.assembly import Options, assembled
-from controller.runtime.intake import Intake
+from controller.runtime.assembly import Options, Running, assembled
+from controller.runtime.heartbeat import beat
 
 logger = logging.getLogger(__name__)
 
@@ -27,53 +30,76 @@ class WatchEnded(ActionError):
     """kopf does not watch any more."""
 
 
-async def serve(
-    login: Login, options: Options, *, metrics_address: tuple[str, int] | None, liveness: str | None
-) -> None:
+async def serve(login: Login, options: Options, addresses: Addresses) -> None:
     """Serves until SIGTERM or SIGINT. Running attempts get `options.drain_seconds` to end; the rest stays open.
+
+    Probes and metrics are served until the engine has stopped.
 
     Raises ActionError without credentials to begin with: nobody would mend a kubeconfig that is only complained of.
     """
     await login.current()
     told, over = asyncio.Event(), asyncio.Event()
+    watch: list[asyncio.Task[None]] = []
     async with assembled(login, options, sys.stdout) as running:
-        if metrics_address:
-            host, port = metrics_address
-            logger.info("metrics at http://%s:%d/metrics", host, running.metrics.serve(host, port))
-        _heed_signals(told)
-        work = asyncio.create_task(running.engine.run(), name="engine")
-        stopped = asyncio.create_task(told.wait(), name="stop")
-        served = asyncio.create_task(until_served(running.api), name="kinds")
-        watch: list[asyncio.Task[None]] = []
         try:
-            await asyncio.wait({work, stopped, served}, return_when=asyncio.FIRST_COMPLETED)
-            if served.done() and not (work.done() or stopped.done()):
-                served.result()
-                watch.append(await _watch(login, options, running.intake, liveness=liveness, over=over))
-                _heed_signals(told)  # kopf has just taken them, and would stop the watches first
-                await asyncio.wait({work, stopped, *watch}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            failed = [task for task in (*watch, work) if task.done() and not task.cancelled()]
-            for task in (work, stopped, served):
-                task.cancel()
-            await asyncio.gather(work, stopped, served, return_exceptions=True)
+            async with _attended(addresses, running):
+                failed = await _work(login, options, running, watch, told, over)
+        finally:  # kopf would wait for what attends, as for hung tasks of its own
             over.set()
             await asyncio.gather(*watch, return_exceptions=True)
         for task in failed:
             task.result()
 
 
-async def _watch(
-    login: Login, options: Options, intake: Intake, *, liveness: str | None, over: asyncio.Event
-) -> asyncio.Task[None]:
+@asynccontextmanager
+async def _attended(addresses: Addresses, running: Running) -> AsyncIterator[None]:
+    """Probes are answered, and the pulse is taken."""
+    async with probes(addresses, running.metrics.registry, running.health):
+        pulse = asyncio.create_task(beat(running.watches, running.metrics), name="pulse")
+        try:
+            yield
+        finally:
+            pulse.cancel()
+            await asyncio.gather(pulse, return_exceptions=True)
+
+
+async def _work(
+    login: Login,
+    options: Options,
+    running: Running,
+    watch: list[asyncio.Task[None]],
+    told: asyncio.Event,
+    over: asyncio.Event,
+) -> list[asyncio.Task[None]]:
+    """Works, and puts into `watch` what watches, until told to stop; what has failed."""
+    _heed_signals(told)
+    work = asyncio.create_task(running.engine.run(), name="engine")
+    stopped = asyncio.create_task(told.wait(), name="stop")
+    served = asyncio.create_task(until_served(running.api), name="kinds")
+    try:
+        await asyncio.wait({work, stopped, served}, return_when=asyncio.FIRST_COMPLETED)
+        if served.done() and not (work.done() or stopped.done()):
+            served.result()
+            watch.append(await _watch(login, options, running, over))
+            _heed_signals(told)  # kopf has just taken them, and would stop the watches first
+            await asyncio.wait({work, stopped, *watch}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        failed = [task for task in (*watch, work) if task.done() and not task.cancelled()]
+        running.health.stopping = True
+        for task in (work, stopped, served):
+            task.cancel()
+        await asyncio.gather(work, stopped, served, return_exceptions=True)
+    return failed
+
+
+async def _watch(login: Login, options: Options, running: Running, over: asyncio.Event) -> asyncio.Task[None]:
     """kopf at work until `over`."""
     others = frozenset(asyncio.all_tasks())
     begun = await kopf.spawn_tasks(
-        registry=registry(login, intake),
+        registry=registry(Connecting(login, running.watches, running.metrics.api_answered), running.intake),
         standalone=True,
         clusterwide=options.namespace is None,
         namespaces=[options.namespace] if options.namespace else (),
-        liveness_endpoint=liveness,
         stop_flag=over,
     )
     return asyncio.create_task(_until_told(kopf.run_tasks(begun, ignored=others)), name="kopf")

@@ -10,8 +10,8 @@ import kopf
 from controller.api.base import GROUP, VERSION
 from controller.core.errors import ActionError
 from controller.core.nesting import ShallowDecoder
-from controller.kube.login import Login
 from controller.kube.resources import LIVE, LIVING
+from controller.operator.connecting import Connecting
 from controller.operator.kinds import OURS
 from controller.runtime.intake import Intake
 
@@ -44,25 +44,16 @@ class NoDiffs(kopf.DiffBaseStorage):
         """Nothing is kept."""
 
 
-def registry(login: Login, intake: Intake) -> kopf.OperatorRegistry:
+def registry(connecting: Connecting, intake: Intake) -> kopf.OperatorRegistry:
     """The handlers: login, settings, and `seen` for each kind."""
     handlers = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=handlers)
-    async def credentials(**_: Any) -> kopf.ConnectionInfo:
+    async def credentials(**_: Any) -> kopf.AiohttpSession:
         try:
-            current = await login.current()
+            return await connecting.session()
         except ActionError as error:
             raise kopf.TemporaryError(str(error)) from error  # else kopf logs a traceback; either way it asks again
-        return kopf.ConnectionInfo(
-            server=current.server,
-            ca_path=current.ca_path,
-            insecure=not current.verify,
-            scheme=current.scheme,
-            token=current.token,
-            certificate_path=current.certificate_path,
-            private_key_path=current.key_path,
-        )
 
     @kopf.on.startup(registry=handlers)
     async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:

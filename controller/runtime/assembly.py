@@ -17,8 +17,9 @@ from controller.kube.api import Api
 from controller.kube.events import EventWriter
 from controller.kube.lease import Lease, Timing
 from controller.kube.login import Login
-from controller.kube.resources import POLICIES, PROPOSALS, SCHEDULES, WORKFLOWS
+from controller.kube.resources import APPROVALS, DECLARED, POLICIES, PROPOSALS, SCHEDULES, WORKED, WORKFLOWS
 from controller.kube.session import Session
+from controller.kube.watches import Watches
 from controller.runtime.access import AccessReviews
 from controller.runtime.attempts import AttemptRunner
 from controller.runtime.audit import AuditLog
@@ -29,6 +30,7 @@ from controller.runtime.enforcing import Enforcing
 from controller.runtime.engine import Engine, Parts
 from controller.runtime.executors import Executors
 from controller.runtime.faults import Faults
+from controller.runtime.heartbeat import Health
 from controller.runtime.intake import Intake
 from controller.runtime.metrics import Metrics
 from controller.runtime.outage import Outage
@@ -39,7 +41,9 @@ from controller.runtime.reach import RealReach
 from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
 from controller.runtime.schedules import ScheduleReconciler
+from controller.runtime.standing import Sources, Standing
 from controller.runtime.store import Key, Store
+from controller.runtime.telling import Teller
 from controller.runtime.usage import LiveUsage, Starts
 from controller.runtime.views import Views
 from controller.runtime.votes import Votes
@@ -75,6 +79,8 @@ class Running:
     engine: Engine
     intake: Intake
     metrics: Metrics
+    watches: Watches
+    health: Health
 
 
 def _registry() -> Registry:
@@ -95,7 +101,8 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
     store, metrics, audit = Store(), Metrics(), AuditLog(audit_stream)
     queue: DelayQueue[Key] = DelayQueue(utc_now)
     declarations = Declarations(registry, options.settings)
-    async with Session(login) as session:
+    watches = Watches(resource.plural for resource in (*WORKED, *DECLARED, APPROVALS))
+    async with Session(login, metrics.api_answered) as session:
         api = Api(session)
         outage = Outage(lambda: api.once().list(POLICIES, metadata_only=True), metrics)
         events = EventWriter(api, outage.over)
@@ -110,7 +117,8 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 may_lead=lambda: abs(session.clock_skew_seconds() or 0.0) <= MOST_SKEW_SECONDS,
             ) as lease,
         ):
-            recorder = Recorder(api, events, audit, metrics)
+            teller = Teller(metrics, lambda name: name in declarations.types)
+            recorder = Recorder(api, events, audit, teller)
             executors = Executors(registry, RealReach(api))
             starts = Starts(api, declarations, lambda raw: intake.observe(POLICIES.plural, "MODIFIED", raw), utc_now)
             usage = LiveUsage(
@@ -222,8 +230,22 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                     drain_seconds=options.drain_seconds,
                 )
             )
+            standing = Sources(
+                store=store,
+                queue=queue,
+                attempts=attempts,
+                declarations=declarations,
+                audit=audit,
+                events=events,
+                leading=lambda: lease.is_leader,
+                watch_ages=watches.ages,
+                clock_skew_seconds=session.clock_skew_seconds,
+                clock=utc_now,
+            )
+            metrics.registry.register(Standing(standing))
+            health = Health(watches, queue, lambda: lease.is_leader)
             try:
-                yield Running(api, engine, intake, metrics)
+                yield Running(api, engine, intake, metrics, watches, health)
             finally:
                 await outage.close()
                 await events.drain(EVENTS_DRAIN_SECONDS)

@@ -70,6 +70,11 @@ class AttemptRunner:
         current = self._running.get(owner)
         return current.run.progress if current else ""
 
+    def overdue_seconds(self, now: datetime) -> float:
+        """How long the deadline is past of the attempt that should have ended first; 0 if none is over."""
+        deadlines = [current.run.assignment.attempt.deadline for current in self._running.values()]
+        return max(0.0, (now - min(deadlines)).total_seconds()) if deadlines else 0.0
+
     def report(self, owner: Owner) -> Report | None:
         """What the proposal's last attempt came to, until it is forgotten."""
         return self._reports.get(owner)

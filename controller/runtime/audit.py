@@ -11,17 +11,13 @@ from typing import Any, TextIO
 
 from controller.api.base import rfc3339
 from controller.api.common import HistoryEntry
-from controller.api.names import Transition
 from controller.api.proposal import Attempt
 from controller.core.ports import Json
+from controller.core.record import about_attempt
 
 logger = logging.getLogger(__name__)
 
 SOURCE = "/actionoperator.dev/operator"
-_BEFORE_ATTEMPTS = frozenset(
-    {Transition.PROPOSED, Transition.VALIDATED, Transition.AWAITING_APPROVAL, Transition.APPROVED}
-)
-"""Transitions that come before an attempt, though the first one may be claimed by the write that tells of them."""
 
 
 class AuditLog:
@@ -55,7 +51,7 @@ def transition_record(raw: Json, entry: HistoryEntry, status: Json) -> Json:
         "outcome": status.get("outcome"),
         "retryCount": status.get("retryCount"),
         "nextRetryAt": status.get("nextRetryAt"),
-        "attempt": None if entry.reason in _BEFORE_ATTEMPTS else attempt_data(status),
+        "attempt": attempt_data(status) if about_attempt(entry.reason) else None,
     }
     return record(raw, str(entry.n), entry.reason.value, entry.at, data)
 

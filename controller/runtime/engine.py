@@ -25,6 +25,7 @@ from controller.runtime.metrics import Metrics
 from controller.runtime.outage import Outage
 from controller.runtime.queue import DelayQueue
 from controller.runtime.reaper import Reaper
+from controller.runtime.standing import KINDS
 from controller.runtime.store import Key, Store
 from controller.runtime.usage import LiveUsage
 from controller.runtime.worker import Worker
@@ -69,10 +70,9 @@ class Engine:
 
     async def run(self) -> None:
         """Works whenever this process holds the Lease, until cancelled."""
-        lease, metrics = self._parts.lease, self._parts.metrics
+        lease = self._parts.lease
         while True:
             await lease.wait_for_leadership()
-            metrics.is_leader.set(1)
             logger.info("this process leads")
             async with self._working() as crew:
                 lost = asyncio.create_task(lease.wait_until_lost(), name="lease lost")
@@ -82,7 +82,6 @@ class Engine:
                     lost.cancel()
             if crew.done() and not crew.cancelled():
                 crew.result()  # a crew ends only by a fault of ours: better to start anew than to lead idly
-            metrics.is_leader.set(0)
             logger.warning("this process leads no more; attempts that were running are left to the next leader")
 
     @asynccontextmanager
@@ -128,9 +127,7 @@ class Engine:
             finally:
                 self._busy.discard(this)
                 parts.queue.done(key)
-            parts.metrics.decision_seconds.labels(key.plural).observe(perf_counter() - started)
-            parts.metrics.queue_depth.set(len(parts.queue))
-            parts.metrics.running.set(len(parts.attempts))
+            parts.metrics.decision_seconds.labels(KINDS[key.plural]).observe(perf_counter() - started)
 
     async def _wind_up(self) -> None:
         """Lets running attempts end while we still lead, and records what they came to. The rest stays open."""
@@ -216,4 +213,3 @@ class Engine:
                         parts.intake.doubt(key)
             for key in known:
                 parts.intake.doubt(key)
-            parts.metrics.live.labels(resource.kind).set(parts.store.count(resource.plural))

@@ -22,8 +22,10 @@ class DelayQueue(Generic[K]):
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._ready: OrderedDict[K, None] = OrderedDict()
-        self._working: set[K] = set()
+        self._ready: OrderedDict[K, datetime] = OrderedDict()
+        """Keys that nobody has taken, and since when each is due."""
+        self._working: dict[K, datetime] = {}
+        """Since when each key that is taken is worked on."""
         self._again: set[K] = set()
         self._wake_at: dict[K, datetime] = {}
         self._timers: list[tuple[datetime, int, K]] = []
@@ -34,12 +36,25 @@ class DelayQueue(Generic[K]):
         """Keys that are due and not yet taken."""
         return len(self._ready)
 
+    def age_seconds(self) -> float:
+        """For how long the key that has been due longest has not been taken; 0 if none is due."""
+        self._drop_replaced_first()
+        due = [at for at, *_ in self._timers[:1]]
+        if self._ready:
+            due.append(next(iter(self._ready.values())))
+        return max(0.0, (self._clock() - min(due)).total_seconds()) if due else 0.0
+
+    def busy_seconds(self) -> float:
+        """For how long the key that was taken first of those not done has been worked on; 0 if none is."""
+        taken = self._working.values()
+        return max(0.0, (self._clock() - min(taken)).total_seconds()) if taken else 0.0
+
     def add(self, key: K) -> None:
         """The key is due now."""
         if key in self._working:
             self._again.add(key)
         elif key not in self._ready:
-            self._ready[key] = None
+            self._ready[key] = self._clock()
             self._changed.set()
 
     def wake(self, key: K, at: datetime | None) -> None:
@@ -70,17 +85,22 @@ class DelayQueue(Generic[K]):
             self._promote()
             if self._ready:
                 key, _ = self._ready.popitem(last=False)
-                self._working.add(key)
+                self._working[key] = self._clock()
                 return key  # nothing awaited since: a taker that is cancelled here would take the key with it
             self._changed.clear()
             await self._sleep()
 
     def done(self, key: K) -> None:
         """The taker is finished with the key."""
-        self._working.discard(key)
+        self._working.pop(key, None)
         if key in self._again:
             self._again.discard(key)
             self.add(key)
+
+    def _drop_replaced_first(self) -> None:
+        """The first of the timers is then one that counts."""
+        while self._timers and self._wake_at.get(self._timers[0][2]) != self._timers[0][0]:
+            heapq.heappop(self._timers)
 
     def _drop_obsolete(self) -> None:
         """Drops the timers that a later `wake` replaced."""

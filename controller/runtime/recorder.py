@@ -10,17 +10,17 @@ from controller.kube.api import Api
 from controller.kube.events import EventWriter
 from controller.kube.status import patch_status
 from controller.runtime.audit import AuditLog, transition_record
-from controller.runtime.metrics import Metrics
+from controller.runtime.telling import Teller
 
 
 class Recorder:
     """The operator's pen."""
 
-    def __init__(self, api: Api, events: EventWriter, audit: AuditLog, metrics: Metrics) -> None:
+    def __init__(self, api: Api, events: EventWriter, audit: AuditLog, teller: Teller) -> None:
         self._api = api
         self._events = events
         self.audit = audit
-        self._metrics = metrics
+        self._teller = teller
         self._unheard: dict[str, int] = {}
         """By uid: up to which transition is told of objects with a write that may have landed without our hearing."""
 
@@ -53,6 +53,7 @@ class Recorder:
         except Repeatable:
             self._unheard.setdefault(metadata["uid"], last_entry(old))
             raise
+        self._teller.attempts_ended(raw, raw.get("status") or {}, wire)
         told = self._unheard.pop(metadata["uid"], last_entry(old))
         self._tell(stored, entries_after(told, new), wire, related)
         return stored
@@ -92,16 +93,10 @@ class Recorder:
 
     def _tell(self, raw: Json, entries: list[HistoryEntry], status: Json, related: Target | None) -> None:
         for entry in entries:
-            self._metrics.transitions.labels(raw["kind"], entry.reason.value).inc()
             self.audit.write(transition_record(raw, entry, status))
         for entry in announced(entries):
             self._events.write(event_of(raw, entry, related))
-        if status.get("outcome") and entries:
-            # Only names that the catalogue knew: a label must not grow with what people type.
-            action = (raw["spec"].get("action") or "workflow") if status.get("digest") else "unknown"
-            self._metrics.outcomes.labels(raw["kind"], action, status["outcome"]).inc()
-        self._metrics.records_lost.set(self.audit.lost)
-        self._metrics.events_lost.set(self._events.dropped + self._events.refused)
+        self._teller.tell(raw, entries, status)
 
 
 def event_of(raw: Json, entry: HistoryEntry, related: Target | None) -> EventRecord:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from controller.core.ports import Json
+from controller.runtime.census import Census
 
 FINISHED_KEPT = 5_000
 
@@ -30,6 +31,7 @@ class _Stored(NamedTuple):
     uid: str
     version: int
     data: bytes
+    phase: str
 
 
 def packed(raw: Json) -> bytes:
@@ -48,6 +50,7 @@ class Store:
 
     def __init__(self) -> None:
         self._objects: dict[str, dict[Key, _Stored]] = {}
+        self.census: Census[Key] = Census()
         self._finished: dict[Key, tuple[str, int]] = {}
         """uid and version of the last objects that finished: an echo of an earlier version must not revive them."""
 
@@ -63,8 +66,11 @@ class Store:
             return None
         if known and known.version >= version:  # also where an earlier object of that name is told of late
             return None
+        if known:
+            self.census.remove(plural, known.phase, key)
+        phase = self.census.put(plural, key, raw)
         data = packed({**raw, "metadata": kept})
-        self._objects[plural][key] = _Stored(metadata["uid"], version, data)
+        self._objects[plural][key] = _Stored(metadata["uid"], version, data, phase)
         return key
 
     def get(self, key: Key) -> Json | None:
@@ -80,7 +86,10 @@ class Store:
     def remove(self, key: Key) -> Json | None:
         """Forgets the object; what was known of it."""
         stored = self._objects.get(key.plural, {}).pop(key, None)
-        return unpacked(stored.data) if stored else None
+        if stored is None:
+            return None
+        self.census.remove(key.plural, stored.phase, key)
+        return unpacked(stored.data)
 
     def finish(self, key: Key, raw: Json) -> None:
         """Forgets the object, which is finished, and what a late event may still tell of it."""

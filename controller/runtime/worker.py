@@ -18,6 +18,7 @@ from controller.runtime.metrics import Metrics
 from controller.runtime.outage import Outage
 from controller.runtime.outcome import Handled, Reconciler
 from controller.runtime.queue import DelayQueue
+from controller.runtime.standing import KINDS
 from controller.runtime.store import Key, Store
 
 logger = logging.getLogger(__name__)
@@ -79,7 +80,7 @@ class Worker:
             await self._show_fault(key, error)
         except Exception as error:
             logger.exception("%s could not be handled", key)
-            self._metrics.faults.labels(key.plural).inc()
+            self._metrics.faults.labels(KINDS[key.plural]).inc()
             self._again_later(key, error)
             await self._show_fault(key, error)
         else:

@@ -61,6 +61,8 @@ class Outage(StrEnum):
     """Nobody listens: connections are refused, open ones break."""
     RESET = "reset"
     """Connections are made, and broken when a request comes; these are counted."""
+    UNHEARD = "unheard"
+    """Watches alone are broken, again and again; whatever else is asked is answered."""
 
 
 @dataclass(frozen=True)
@@ -244,7 +246,7 @@ class FaultProxy:
                 connection.transport.abort()
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        if self._outage is not None:
+        if self._outage is not None and not self._still_answered(request):
             asked = classify(request.method, request.raw_path, b"")
             self.in_outage[f"{asked.verb} {asked.resource}{'/' if asked.subresource else ''}{asked.subresource}"] += 1
             return _broken(request)
@@ -275,6 +277,10 @@ class FaultProxy:
         headers = {"Retry-After": plan.retry_after} if plan.retry_after else {}
         told = {"kind": "Status", "apiVersion": "v1", "status": "Failure", "code": plan.status, "message": "as told"}
         return web.json_response(told, status=plan.status, headers=headers)
+
+    def _still_answered(self, request: web.BaseRequest) -> bool:
+        watch = classify(request.method, request.raw_path, b"").verb == "watch"
+        return self._outage is Outage.UNHEARD and not watch
 
     def _note(self, asked: Asked, body: bytes) -> tuple[Write, Plan]:
         """Puts the write into the trace, with the fault if it is the chosen one."""

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client.metrics import MetricWrapperBase
 
 from controller.actions.registry import built_ins
 from controller.api import names
@@ -17,7 +16,6 @@ from controller.api.policy import ActionPolicy
 from controller.core.digest import digest, request_document, sha256
 from controller.core.policy import unsupported_fields
 from controller.runtime.clock import utc_now
-from controller.runtime.metrics import Metrics
 from hack.action_pages import example
 from hack.doc_tables import NOT_YET, outdated
 
@@ -110,17 +108,6 @@ def test_every_action_type_has_a_page_with_all_its_parts_and_an_example(name: st
     manifest = yaml.safe_load(example(name))
     assert manifest["spec"]["action"] == name
     assert manifest["metadata"]["name"] == name
-
-
-def test_every_metric_is_in_the_table_with_its_labels() -> None:
-    table = dict(re.findall(r"^\| `(actionoperator_\w+)` \| (.+) \|$", (SPEC / "metrics.md").read_text(), re.MULTILINE))
-    metrics = [value for value in vars(Metrics()).values() if isinstance(value, MetricWrapperBase)]
-    told = {}
-    for metric in metrics:
-        name = metric._name + ("_total" if metric._type == "counter" else "")
-        told[name] = (metric._type, ", ".join(f"`{label}`" for label in metric._labelnames))
-    found = {name: tuple(cell.strip() for cell in row.split("|")[:2]) for name, row in table.items()}
-    assert found == told
 
 
 def independent_sha256(document: Any) -> str:

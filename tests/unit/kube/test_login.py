@@ -15,6 +15,8 @@ import yaml
 from controller.core.errors import PermanentFailure
 from controller.kube.login import RENEW_SECONDS, Login
 from controller.kube.official import loader
+from controller.kube.watches import Watches
+from controller.operator.connecting import Connecting
 from controller.operator.watching import registry
 
 
@@ -264,7 +266,8 @@ def test_the_service_account_of_the_pod(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_the_operator_without_credentials_asks_again_and_logs_no_traceback(tmp_path: Path) -> None:
-    handlers = registry(Login(str(tmp_path / "absent")), Mock())._activities.get_all_handlers()
+    connecting = Connecting(Login(str(tmp_path / "absent")), Watches([]), Mock())
+    handlers = registry(connecting, Mock())._activities.get_all_handlers()
     (login,) = (handler for handler in handlers if handler.activity == "authentication")
     with pytest.raises(kopf.TemporaryError, match="there is no such file"):
         asyncio.run(login.fn())

@@ -45,6 +45,7 @@ from controller.runtime.reaper import Reaper
 from controller.runtime.recorder import Recorder
 from controller.runtime.schedules import ScheduleReconciler
 from controller.runtime.store import Key, Store
+from controller.runtime.telling import Teller
 from controller.runtime.usage import LiveUsage, Starts
 from controller.runtime.views import Views
 from controller.runtime.votes import Votes
@@ -219,7 +220,9 @@ class Operator:
             lambda owner: self.intake.attempt_ended(owner),
             lambda owner, attempt: self.usage.effect_made(owner.uid, attempt),
         )
-        self.recorder = recorder = Recorder(api, events, AuditLog(self.audit), self.metrics)
+        self.recorder = recorder = Recorder(
+            api, events, AuditLog(self.audit), Teller(self.metrics, lambda name: name in self.declarations.types)
+        )
         views = Views(self.store, self.votes, self.declarations, self.usage)
         executors = Executors(registry, reach or RealReach(api))
         previews = Previews(api, executors)

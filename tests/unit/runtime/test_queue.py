@@ -308,3 +308,39 @@ class Queues(RuleBasedStateMachine):
 
 TestQueues = Queues.TestCase
 TestQueues.settings = settings(max_examples=30, deadline=None, print_blob=True)
+
+
+def test_the_age_is_that_of_the_key_that_has_been_due_longest() -> None:
+    queue, clock = made()
+
+    async def play() -> None:
+        assert queue.age_seconds() == 0
+        queue.wake("later", clock.after(10))
+        queue.add("a")
+        clock.sleep(3)
+        queue.add("b")
+        queue.add("a")
+        assert queue.age_seconds() == 3
+        assert await taken(queue) == "a"
+        assert queue.age_seconds() == 0
+        clock.sleep(4)
+        assert (queue.age_seconds(), queue.busy_seconds()) == (4, 4)
+        queue.done("a")
+        assert await taken(queue) == "b"
+        queue.done("b")
+        assert (queue.age_seconds(), queue.busy_seconds()) == (0, 0)
+        clock.sleep(13)
+        assert queue.age_seconds() == 10, "its time has come, though nobody has looked"
+
+    asyncio.run(play())
+
+
+def test_a_wake_up_that_was_replaced_does_not_count_for_the_age() -> None:
+    queue, clock = made()
+    queue.wake("a", clock.after(1))
+    queue.wake("b", clock.after(5))
+    queue.wake("a", clock.after(60))
+    clock.sleep(20)
+    assert queue.age_seconds() == 15
+    queue.wake("b", None)
+    assert queue.age_seconds() == 0
