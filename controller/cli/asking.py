@@ -30,6 +30,24 @@ def confirm(run: Run, question: str, *, yes: bool) -> None:
         raise Refused("not confirmed; nothing was done")
 
 
+def somebody_there() -> bool:
+    """Whether there is a terminal to ask on."""
+    return sys.stdin.isatty()
+
+
+def ask(run: Run, question: str) -> str:
+    """What somebody types; empty = only Enter. Raises Refused at the end of the input."""
+    run.out.file.flush()
+    with _ctrl_c_ends_it():
+        run.err.print(one_line(question), end=" ", soft_wrap=True)
+        run.err.file.flush()
+        answer = sys.stdin.readline()
+    if not answer:
+        run.err.print()
+        raise Refused("not answered; nothing was done")
+    return answer.strip()
+
+
 @contextmanager
 def _ctrl_c_ends_it() -> Iterator[None]:
     """While the event loop stands still, its own handler for Ctrl-C would only take note of it."""

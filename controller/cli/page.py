@@ -26,7 +26,7 @@ from controller.core.definition import plan_of
 LONGEST_VALUE = 160
 BRIEF_HISTORY = 5
 
-_RESULTS = {
+RESULTS = {
     AttemptResult.SUCCEEDED: "green",
     AttemptResult.FAILED: "red",
     AttemptResult.NOT_DONE: "yellow",
@@ -176,7 +176,7 @@ def _work(model: Model, now: datetime) -> list[RenderableType]:
             Text(str(attempt.number)),
             Text(clock(attempt.started_at)),
             Text(took(attempt.started_at, attempt.finished_at or now)),
-            Text(str(attempt.result), _RESULTS[attempt.result]) if attempt.result else Text("running", "cyan"),
+            Text(str(attempt.result), RESULTS[attempt.result]) if attempt.result else Text("running", "cyan"),
             Text(str(attempt.reason or "-")),
             shown(attempt.message or "-"),
         )
