@@ -45,7 +45,9 @@ class _Found:
     """Where the operator is."""
 
     namespace: str
+    """Of its ServiceAccount."""
     account: str
+    lease_namespace: str
     lease: Json | None
 
     @property
@@ -86,7 +88,7 @@ async def _all(run: Run, where: Operator) -> tuple[list[Finding], Exit]:
 async def _installation(run: Run, where: Operator, me: Identity, release: Json) -> list[Finding]:
     place = await _place(run, where)
     now = run.now() - timedelta(seconds=run.api.session.clock_skew_seconds() or 0.0)
-    lease = f"{place.namespace}/{where.lease}"
+    lease = f"{place.lease_namespace}/{where.lease}"
     found = [
         await _looked("Admission", _admission(run)),
         await _looked(ABOUT, probe(run.api, run.namespace, me.username, stamps=diagnosis.stamps(release))),
@@ -145,7 +147,8 @@ async def _place(run: Run, where: Operator) -> _Found:
     """Where the operator is: by the options, its Lease, its Deployment; else where it usually is."""
     lease = await _lease(run, where)
     namespace = where.namespace or (lease["metadata"]["namespace"] if lease else DEFAULT)
-    return _Found(namespace, where.account or await _account(run, namespace), lease)
+    home, slash, name = (where.account or "").rpartition("/")
+    return _Found(home if slash else namespace, name or await _account(run, namespace), namespace, lease)
 
 
 async def _lease(run: Run, where: Operator) -> Json | None:
@@ -174,7 +177,7 @@ async def _account(run: Run, namespace: str) -> str:
 
 
 async def _operators_rights(run: Run, place: _Found, where: Operator) -> Finding:
-    needs = operator_needs(place.namespace, where.lease)
+    needs = operator_needs(place.lease_namespace, where.lease)
     missing = await _missing(needs, lambda need: may(run.api, need, place.user))
     return diagnosis.rights("Operator's rights", f"{place.namespace}/{place.account}", missing, len(needs), _RBAC)
 

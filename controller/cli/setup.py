@@ -32,7 +32,7 @@ def doctor(
     ] = "action-operator",
     service_account: Annotated[
         str | None,
-        typer.Option("--operator-account", metavar="NAME", help="The operator's ServiceAccount; default: looked for."),
+        typer.Option("--operator-account", metavar="[NS/]NAME", help="Its ServiceAccount; default: looked for."),
     ] = None,
     output: Report = ReportForm.TEXT,
 ) -> Work:
