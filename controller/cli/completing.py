@@ -125,16 +125,16 @@ def parameter_names(ctx: typer.Context, incomplete: str) -> Pairs:
 
     async def look(api: "Api", namespace: str) -> Pairs:
         from controller.cli.catalogue import bounds, parameters
-        from controller.core.ports import Json
+        from controller.core.runbook import entry_of, schema_of
         from controller.kube.resources import RUNBOOKS, TYPES
 
-        schema: Json = {}
-        if action := ctx.params.get("action"):
-            schema = (await api.get(TYPES, action))["spec"]["parameters"]
-        elif runbook := ctx.params.get("runbook"):
-            from controller.core.runbook import entry_of, schema_of
-
-            schema = schema_of(entry_of(await api.get(RUNBOOKS, runbook, namespace=namespace)).runbook.spec)
+        # While an option is being typed, typer has not read the arguments before it yet.
+        named = ctx.params.get("action") or ctx.params.get("runbook") or next(iter(ctx.args), "")
+        if ctx.info_name == "create":
+            schema = (await api.get(TYPES, named.removeprefix("at/")))["spec"]["parameters"]
+        else:
+            raw = await api.get(RUNBOOKS, named.removeprefix("arb/"), namespace=namespace)
+            schema = schema_of(entry_of(raw).runbook.spec)
         return [(f"{name}=", bounds(field)) for name, _, field in parameters(schema)]
 
     return _told(ctx, incomplete, look)

@@ -111,8 +111,11 @@ class OldServer(BaseHTTPRequestHandler):
     """An API server of long ago, without our kinds, as far as doctor asks it."""
 
     def do_GET(self) -> None:
-        known = {"/version": {"major": "1", "minor": "29", "gitVersion": "v1.29.3"}}
-        self._answer(known.get(self.path))
+        known = {
+            "/version": {"major": "1", "minor": "29", "gitVersion": "v1.29.3"},
+            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions": {"items": []},
+        }
+        self._answer(known.get(self.path.partition("?")[0]))
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
