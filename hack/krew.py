@@ -77,7 +77,7 @@ def pack(archive: Path) -> str:
     """Writes the archive, the same bytes from the same files; its sha256."""
     with (
         archive.open("wb") as raw,
-        gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) as packed,
+        gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w") as tar,
     ):
         _add(tar, "kubectl-actions", LAUNCHER.format(python=PYTHON).encode(), executable=True)
