@@ -11,7 +11,7 @@ from controller.cli.asking import ask, somebody_there
 from controller.cli.catalogue import bounds, risk_words
 from controller.cli.exits import Exit
 from controller.cli.options import Starting
-from controller.cli.proposed import end, mode_of, only_observed, settled
+from controller.cli.proposed import Said, end, mode_of, only_observed, settled
 from controller.cli.refusals import NOT_INSTALLED, Refused
 from controller.cli.screen import Lines, draw, one_line, shown
 from controller.cli.session import Run
@@ -56,7 +56,8 @@ async def create_proposal(run: Run, action: str, given: Mapping[str, str], how: 
         raise Refused("\n".join(error.faults) + f"; see: kubectl actions types {action}", Exit.USAGE) from None
     except Conflict:
         raise Refused(f"ap/{how.name} is there already: give it another name with --name, or none") from None
-    return await end(run, ActionProposal, made, f"{action} in namespace {run.namespace}", how)
+    what = f"{action} in namespace {run.namespace}"
+    return await end(run, ActionProposal, made, Said(f"is proposed: {what}", f"would be proposed: {what}"), how)
 
 
 def missing(schema: Json, parameters: Json) -> list[str]:

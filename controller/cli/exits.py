@@ -48,7 +48,7 @@ DOCTOR_HELP = """\b
 Exit codes:
     0  nothing is broken; what is only worth a look is told all the same
     1  something is broken; each is told with what mends it
-    2  wrong usage
+    2  wrong usage    5  the API server cannot be reached
 """
 
 HELP = """\b

@@ -7,7 +7,7 @@ from enum import StrEnum
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from controller.cli.screen import Grid, Lines, shown
+from controller.cli.screen import Grid, Last, shown
 from controller.core.ports import Json
 
 INDENT = 4
@@ -62,7 +62,8 @@ def page(found: Sequence[Finding]) -> Group:
         sign, style = _SIGNS[finding.state]
         head = Text(f"{sign} ", style).append_text(shown(finding.about.ljust(width), "bold"))
         parts.append(Grid([(head, shown(finding.said))]))
-        parts += [Lines(shown(f"-> {step}", "cyan"), INDENT) for step in finding.mend]
+        # Commands are for copying: where they are too long, the terminal breaks them, not we.
+        parts += [Grid([(shown(f"-> {step}", "cyan"),)], last=Last.RUN_ON, indent=INDENT) for step in finding.mend]
     count = {state: sum(finding.state is state for finding in found) for state in State}
     said = f"{count[State.BROKEN]} broken" if count[State.BROKEN] else "nothing is broken"
     said += f", {count[State.NOTE]} worth a look" if count[State.NOTE] else ""

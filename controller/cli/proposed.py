@@ -1,6 +1,6 @@
 """What commands that propose something have in common: how it is said, how they end."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from controller.api.base import API_VERSION
 from controller.api.names import Mode
@@ -46,18 +46,26 @@ def only_observed(error: ObserveOnlyError) -> Refused:
     return Refused(str(error).replace(_FOR_PROGRAMS, _FOR_PEOPLE))
 
 
-async def end(run: Run, kind: type[Model], made: Model, what: str, how: Starting) -> Exit:
-    """Tells, or prints the object, and waits where that was asked for. `what`: `scale-workload in namespace shop`."""
+@dataclass(frozen=True)
+class Said:
+    """What becomes of it, after its name: `is proposed: wait in namespace shop`, and what would, in a dry run."""
+
+    does: str
+    would: str
+
+
+async def end(run: Run, kind: type[Model], made: Model, said: Said, how: Starting) -> Exit:
+    """Tells, or prints the object, and waits where that was asked for."""
     item = Item(kind, made.model_dump(mode="json", by_alias=True, exclude_none=True))
     if how.form is CreatedForm.NAME:
         run.out.file.write(f"{item.full}\n")
     elif how.form is not None:
         write(run.out, as_manifest(kind, made), how.form)
     elif how.dry_run:
-        _say(run, f"{item.short} would be proposed: {what}; the API server takes it, nothing is stored")
+        _say(run, f"{item.short} {said.would}; the API server takes it, nothing is stored")
     else:
         see = "diff" if how.preview else "watch"
-        _say(run, f"{item.short} is proposed: {what}; see: kubectl actions {see} {item.short} -n {item.namespace}")
+        _say(run, f"{item.short} {said.does}; see: kubectl actions {see} {item.short} -n {item.namespace}")
     return await wait_for(run, item, timeout_seconds=how.timeout_seconds) if how.wait else Exit.OK
 
 

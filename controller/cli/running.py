@@ -7,7 +7,7 @@ from controller.cli.asking import somebody_there
 from controller.cli.creating import asked_for
 from controller.cli.exits import Exit
 from controller.cli.options import Starting
-from controller.cli.proposed import end, mode_of, only_observed, settled
+from controller.cli.proposed import Said, end, mode_of, only_observed, settled
 from controller.cli.refusals import Refused
 from controller.cli.session import Run
 from controller.client.errors import ObserveOnlyError
@@ -39,4 +39,5 @@ async def run_runbook(run: Run, runbook: str, given: Mapping[str, str], how: Sta
         raise only_observed(error) from None
     except Conflict:
         raise Refused(f"aw/{how.name} is there already: give the run another name with --name, or none") from None
-    return await end(run, ActionWorkflow, made, f"runbook {runbook} in namespace {run.namespace}", how)
+    runs = "previews" if how.preview else "runs"
+    return await end(run, ActionWorkflow, made, Said(f"{runs} runbook {runbook}", f"would run runbook {runbook}"), how)

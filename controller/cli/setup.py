@@ -45,7 +45,7 @@ def doctor(
 
 @setup.command()
 def completion(
-    shell: Annotated[Shell, typer.Argument(metavar="bash|zsh|fish|kubectl", help="Which shell.")],
+    shell: Annotated[Shell, typer.Argument(metavar="SHELL", help="Which shell.")],
 ) -> None:
     """Print what completes commands and names of the cluster.
 
@@ -53,7 +53,8 @@ def completion(
     bash     source <(kubectl actions completion bash)
     zsh      source <(kubectl actions completion zsh)
     fish     kubectl actions completion fish | source
-    kubectl  for `kubectl actions` in any shell that completes kubectl itself: save it as an
-             executable file named kubectl_complete-actions on the PATH (pip did that already)
+    kubectl  for `kubectl actions` itself, in any shell where kubectl completes:
+             save it on the PATH as kubectl_complete-actions, executable
+             (pip did that already)
     """
     typer.echo(script(shell), nl=False)
