@@ -198,6 +198,8 @@ class Reason(StrEnum):
     """Cancelled for the next run of its schedule."""
     INTERNAL_ERROR = "InternalError"
     """A fault of the operator itself while it handled this object."""
+    REQUEST_REFUSED = "RequestRefused"
+    """The API server refuses what the operator itself has to write for this object: a quota, an admission webhook."""
 
 
 class Transition(StrEnum):

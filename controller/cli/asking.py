@@ -1,6 +1,8 @@
 """Asks a person yes or no, where there is one."""
 
+import select
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +22,10 @@ def confirm(run: Run, question: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise Refused("this needs a yes, and there is no terminal to ask on; add --yes", Exit.USAGE)
     run.out.file.flush()
-    with _ctrl_c_ends_it():
+    with _ctrl_c_ends_it() as woken:
         run.err.print(one_line(f"{question} [y/N]"), end=" ", soft_wrap=True)
         run.err.file.flush()
+        select.select([sys.stdin, woken], [], [])
         answer = sys.stdin.readline()
     if not answer:
         run.err.print()
@@ -49,10 +52,17 @@ def ask(run: Run, question: str) -> str:
 
 
 @contextmanager
-def _ctrl_c_ends_it() -> Iterator[None]:
-    """While the event loop stands still, its own handler for Ctrl-C would only take note of it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _ctrl_c_ends_it() -> Iterator[socket.socket]:
+    """What becomes readable at a signal: one that comes right before a read begins would else not interrupt it.
+
+    While the event loop stands still, its own handler for Ctrl-C would only take note of it.
+    """
+    woken, wakes = socket.socketpair()
+    with woken, wakes:
+        wakes.setblocking(False)
+        handler, fd = signal.signal(signal.SIGINT, signal.default_int_handler), signal.set_wakeup_fd(wakes.fileno())
+        try:
+            yield woken
+        finally:
+            signal.set_wakeup_fd(fd)
+            signal.signal(signal.SIGINT, handler)

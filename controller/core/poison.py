@@ -1,4 +1,4 @@
-"""The status of an object that cannot be handled: one that cannot be read, or on which the operator itself fails."""
+"""The status of an object that cannot be handled: it is unreadable, its writes are refused, or the operator fails."""
 
 from datetime import datetime
 from typing import TypeVar
@@ -6,9 +6,11 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from controller.api.common import LifecycleStatus
-from controller.api.names import Outcome, Phase, Reason, Transition
+from controller.api.names import ConditionType, Outcome, Phase, Reason, Transition
+from controller.api.schedule import ScheduleStatus
+from controller.core.errors import PermanentFailure
 from controller.core.lifecycle import Moment, refused
-from controller.core.status import Standing, bounded, settle
+from controller.core.status import Standing, bounded, settle, with_conditions
 from controller.core.verdicts import Finish
 
 S = TypeVar("S", bound=LifecycleStatus)
@@ -44,8 +46,21 @@ def _told(error: ValidationError) -> str:
 
 def mishandled(status: S, error: Exception, *, generation: int, now: datetime) -> S:
     """It waits: the operator failed on it and will try again. Says so where people look."""
-    message = (
+    reason, message = _why(error)
+    return settle(status, Standing(Phase.PENDING, reason, message), generation=generation, now=now)
+
+
+def mishandled_schedule(status: ScheduleStatus, error: Exception, *, generation: int, now: datetime) -> ScheduleStatus:
+    """The same of a schedule, which has no phase."""
+    return with_conditions(status, [(ConditionType.READY, "False", *_why(error))], generation=generation, now=now)
+
+
+def _why(error: Exception) -> tuple[Reason, str]:
+    if isinstance(error, PermanentFailure):
+        return Reason.REQUEST_REFUSED, bounded(
+            f"the API server refuses what has to be done; it is tried again: {error}"
+        )
+    return Reason.INTERNAL_ERROR, (
         f"internal error of the operator while it handled this object ({type(error).__name__}); "
         "it is tried again, the operator's log has the details"
     )
-    return settle(status, Standing(Phase.PENDING, Reason.INTERNAL_ERROR, message), generation=generation, now=now)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from controller.api.names import Outcome, Reason, Transition
 from controller.api.proposal import ActionProposal
 from controller.core.proposal_validation import validation_faults
-from controller.core.steps import recorded_uids
+from controller.core.steps import WORKFLOW_LABEL, recorded_uids
 from controller.core.verdicts import WORKFLOW_KIND, Block, Finish, Postpone, Verdict, refusal
 from controller.core.view import Fault, ProposalView
 
@@ -50,4 +50,4 @@ def refuse(faults: list[Fault], view: ProposalView, now: datetime) -> Verdict | 
 def workflow_owner(proposal: ActionProposal) -> str | None:
     """Name of the workflow it claims to be a step of."""
     owners = (ref.name for ref in proposal.metadata.owner_references if ref.kind == WORKFLOW_KIND)
-    return next(owners, None) or proposal.metadata.labels.get("actionoperator.dev/workflow")
+    return next(owners, None) or proposal.metadata.labels.get(WORKFLOW_LABEL)

@@ -89,13 +89,14 @@ def invalid(view: WorkflowView, now: datetime) -> Verdict | None:
 def unasked(view: WorkflowView, now: datetime) -> Verdict | None:
     """Ask whether the requester may propose these actions and use this runner; for proposals admission asks.
 
+    And whether whoever last edited its runbook may: else they would have another's run, or schedule, do it for them.
     Also where nothing proves who that is: then it is the least that whoever is named may.
     """
     return None if validated(view) or view.access is not None else Fetch(Gather.ACCESS)
 
 
 def not_permitted(view: WorkflowView, now: datetime) -> Verdict | None:
-    """Refuse what the requester may not ask for."""
+    """Refuse what the requester, or who wrote the runbook, may not ask for."""
     missing = view.access.missing if view.access and not validated(view) else ()
     faults = [Fault(Reason.NOT_PERMITTED, message, missing=True) for message in missing]
     return refusal(faults, view.grace_end, now)

@@ -33,12 +33,13 @@ class AccessReviews:
         wanted = [Right("propose", TYPES, action, namespace) for action in actions]
         if spec.service_account_name:
             wanted.append(Right("use", SERVICE_ACCOUNTS, spec.service_account_name, namespace))
-        _, revoked, missing = await asyncio.gather(
+        _, revoked, missing, missing_of_editor = await asyncio.gather(
             self._enforcing.refresh(),
             self._revoked(view.votes, actions, namespace),
-            self._missing(spec.requested_by, wanted),
+            self._missing(spec.requested_by, wanted, "spec.requestedBy: {}"),
+            self._missing(_editor(view), wanted, "spec.runbookRef: {}, who last edited the runbook,"),
         )
-        return Access(revoked, missing)
+        return Access(revoked, missing + missing_of_editor)
 
     async def _revoked(
         self, votes: Sequence[ActionApproval], actions: Collection[str], namespace: str
@@ -52,18 +53,25 @@ class AccessReviews:
         refused = {who for who, allowed in zip(voters, found, strict=True) if not allowed}
         return frozenset(vote.metadata.uid for vote in votes if vote.spec.approver in refused)
 
-    async def _missing(self, who: Identity | None, wanted: Sequence[Right]) -> tuple[str, ...]:
+    async def _missing(self, who: Identity | None, wanted: Sequence[Right], told: str) -> tuple[str, ...]:
+        """`told`: how a fault begins, with a place for the user's name."""
         if who is None:
             return ()
         found = await asyncio.gather(*(may(self._api, who, right) for right in wanted))
         return tuple(
-            f"spec.requestedBy: {who.username} may not {right}"
+            f"{told.format(who.username)} may not {right}"
             for right, allowed in zip(wanted, found, strict=True)
             if not allowed
         )
 
     async def _all(self, who: Identity, rights: Iterable[Right]) -> bool:
         return all(await asyncio.gather(*(may(self._api, who, right) for right in rights)))
+
+
+def _editor(view: WorkflowView) -> Identity | None:
+    """Who says what the workflow does, if that is another than who asks for it."""
+    editor = view.runbook.runbook.spec.edited_by if view.runbook else None
+    return None if editor == view.workflow.spec.requested_by else editor
 
 
 def _needed(who: Identity, actions: Collection[str], namespace: str) -> list[Right]:

@@ -150,6 +150,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 api=api,
                 views=views,
                 store=store,
+                queue=queue,
                 recorder=recorder,
                 previews=previews,
                 reviews=reviews,

@@ -18,6 +18,8 @@ from controller.core.world import Catalogue, Executors, TypeEntry, World
 
 logger = logging.getLogger(__name__)
 
+DELETED_KEPT = 1024
+
 
 class Place(NamedTuple):
     """Where a declaration is: its namespace, empty for what belongs to the whole cluster, and its name."""
@@ -44,6 +46,8 @@ class Declarations:
         """By namespace, as long as nothing that is declared changes."""
         self._seen: dict[tuple[str, Place], tuple[str, int]] = {}
         """uid and resource version of each declaration, by kind and place: an older one never replaces a newer."""
+        self._deleted: dict[str, int] = {}
+        """Last known resource version by uid of what was deleted lately."""
         self.unreadable: dict[str, str] = {}
         """Policies that cannot be read, and why."""
         self.gone: dict[str, ActionPolicy] = {}
@@ -85,7 +89,9 @@ class Declarations:
         metadata = raw["metadata"]
         key, seen = (kind, place_of(raw)), (metadata.get("uid", ""), int(metadata.get("resourceVersion") or 0))
         known = self._seen.get(key)
-        if known and known[0] == seen[0] and known[1] > seen[1]:
+        if seen[1] and seen[1] <= self._deleted.get(seen[0], 0):
+            return False  # read by a list before it was deleted
+        if known and known[0] == seen[0] and seen[1] and known[1] >= seen[1]:
             return False
         self._seen[key] = seen
         if kind != "ActionRunbook":
@@ -94,7 +100,11 @@ class Declarations:
 
     def _forget(self, kind: str, name: str, namespace: str = "") -> None:
         self._worlds.clear()
-        self._seen.pop((kind, Place(namespace, name)), None)
+        uid, version = self._seen.pop((kind, Place(namespace, name)), ("", 0))
+        if uid:
+            self._deleted[uid] = version
+            if len(self._deleted) > DELETED_KEPT:
+                del self._deleted[next(iter(self._deleted))]
 
     def put_type(self, raw: Json) -> bool:
         """Takes the type up; whether what it declares changed. One that cannot be read counts as absent."""

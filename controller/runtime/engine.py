@@ -63,9 +63,9 @@ class Engine:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._closing = False
+        self._closing = asyncio.Event()
         self._busy: set[asyncio.Task[None]] = set()
-        """Keys that are being handled: on the way out they may end, so that no claim is left without its attempt."""
+        """Workers that handle a key: on the way out they may end, so that no claim is left without its attempt."""
 
     async def run(self) -> None:
         """Works whenever this process holds the Lease, until cancelled."""
@@ -87,12 +87,12 @@ class Engine:
 
     @asynccontextmanager
     async def _working(self) -> AsyncIterator[asyncio.Task[None]]:
-        self._closing = False
+        self._closing.clear()
         crew = asyncio.create_task(self._crew(), name="crew")
         try:
             yield crew
         finally:
-            self._closing = True
+            self._closing.set()
             if self._parts.lease.is_leader and self._busy:
                 await asyncio.wait(set(self._busy), timeout=FINISH_SECONDS)
             crew.cancel()
@@ -113,14 +113,20 @@ class Engine:
             group.create_task(self._parts.enforcing.run(), name="enforcing")
 
     async def _work(self) -> None:
-        parts = self._parts
-        while True:
+        parts, this = self._parts, asyncio.current_task()
+        assert this is not None  # noqa: S101  a worker is a task
+        while not self._closing.is_set():
             key = await parts.queue.take()
             try:
                 await parts.outage.over()  # asked with the key in hand: most outages begin while there is nothing to do
+                if self._closing.is_set():
+                    parts.queue.add(key)  # nothing is begun on the way out
+                    return
                 started = perf_counter()
+                self._busy.add(this)
                 await parts.worker.handle(key)
             finally:
+                self._busy.discard(this)
                 parts.queue.done(key)
             parts.metrics.decision_seconds.labels(key.plural).observe(perf_counter() - started)
             parts.metrics.queue_depth.set(len(parts.queue))
@@ -161,7 +167,8 @@ class Engine:
         """All declarations; those that are not among them any more are gone, whatever a watch has missed."""
         for resource in DECLARED:
             namespace = self._parts.namespace if resource.namespaced else None
-            self._parts.intake.listed(resource.plural, await self._list(resource, namespace, ""))
+            known = self._parts.intake.declared(resource.plural)  # before: what comes meanwhile is in no list yet
+            self._parts.intake.vanished(resource.plural, known - await self._list(resource, namespace, ""))
 
     async def _list(self, resource: Resource, namespace: str | None, selector: str) -> set[Place]:
         """Takes all objects of a kind in; where they are."""
@@ -188,6 +195,7 @@ class Engine:
                 await self._parts.reaper.sweep()
                 await self._sweep()
                 await self._list(APPROVALS, self._parts.namespace, "")
+                self._parts.intake.approvals_listed()
             except ActionError as error:
                 self._parts.outage.suspected(error)
             await asyncio.sleep(SWEEP_SECONDS * (0.9 + 0.2 * random.random()))  # noqa: S311  spreads load, no secret

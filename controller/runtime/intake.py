@@ -88,11 +88,20 @@ class Intake:
                 self.doubt(key)
             else:
                 self._store.remove(key)  # whoever takes over lists everything again
+                self._queue.drop(key)
                 self._usage.gone(key, known[0])
 
-    def listed(self, plural: str, places: set[Place]) -> None:
-        """A whole list of a declared kind has just these: what else is known is gone, though no watch said so."""
-        for place in self._declarations.places(_DECLARED_KINDS[plural]) - places:
+    def approvals_listed(self) -> None:
+        """All votes that are stored have been told, so those about what is finished can be let go."""
+        self._votes.sweep(self._store.uids())
+
+    def declared(self, plural: str) -> set[Place]:
+        """Where the known objects of a declared kind are."""
+        return self._declarations.places(_DECLARED_KINDS[plural])
+
+    def vanished(self, plural: str, places: set[Place]) -> None:
+        """A whole list of a declared kind has these no more: they are gone, though no watch said so."""
+        for place in places:
             self.observe(plural, "DELETED", {"metadata": place._asdict()})
 
     def take_in(self, plural: str, raw: Json) -> None:
@@ -132,6 +141,10 @@ class Intake:
         self._doubted.add(key)
         self._queue.add(key)
 
+    def still_doubted(self, key: Key) -> None:
+        """The object could not be read: the doubt stays, and when to try again is for who tried to say."""
+        self._doubted.add(key)
+
     def doubted(self, key: Key) -> bool:
         return key in self._doubted
 
@@ -150,7 +163,8 @@ class Intake:
             self._schedules.gone(key)
             return
         if key.plural == WORKFLOWS.plural:
-            self._workflows.gone(key, last)
+            self._votes.forget(last["metadata"]["uid"])
+            self._workflows.finished(key)
             self._run_ended(last)
             return
         gone = Owner(key, last["metadata"]["uid"])
@@ -194,11 +208,13 @@ class Intake:
             self._proposals.finished(Owner(key, raw["metadata"]["uid"]))
             self._usage.finished(key, raw)
         else:
+            self._votes.forget(raw["metadata"]["uid"])
+            self._workflows.finished(key)
             self._run_ended(raw)
         self._reaper.finished(key.plural, raw)
         owner = owner_key(raw) if key.plural == PROPOSALS.plural else None
         if owner and self._store.version(owner):
-            self._workflows.step_ended(raw)
+            self._workflows.step_ended(owner, raw)
             self._queue.add(owner)
 
     def _run_ended(self, workflow: Json) -> None:

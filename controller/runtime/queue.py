@@ -7,7 +7,7 @@ wake-up is obsolete.
 
 import asyncio
 import heapq
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from datetime import datetime
 from typing import Generic, TypeVar
@@ -22,8 +22,7 @@ class DelayQueue(Generic[K]):
 
     def __init__(self, clock: Callable[[], datetime]) -> None:
         self._clock = clock
-        self._ready: deque[K] = deque()
-        self._queued: set[K] = set()
+        self._ready: OrderedDict[K, None] = OrderedDict()
         self._working: set[K] = set()
         self._again: set[K] = set()
         self._wake_at: dict[K, datetime] = {}
@@ -39,9 +38,8 @@ class DelayQueue(Generic[K]):
         """The key is due now."""
         if key in self._working:
             self._again.add(key)
-        elif key not in self._queued:
-            self._queued.add(key)
-            self._ready.append(key)
+        elif key not in self._ready:
+            self._ready[key] = None
             self._changed.set()
 
     def wake(self, key: K, at: datetime | None) -> None:
@@ -60,14 +58,18 @@ class DelayQueue(Generic[K]):
         """Drops the key's wake-up."""
         self._wake_at.pop(key, None)
 
+    def drop(self, key: K) -> None:
+        """The key is neither due nor becomes so: for where nobody takes keys, and they would pile up."""
+        self.forget(key)
+        self._ready.pop(key, None)
+
     async def take(self) -> K:
         """The next due key; waits for one. The taker calls `done` afterwards."""
         await asyncio.sleep(0)  # a long row of due keys must not keep everything else from running
         while True:
             self._promote()
             if self._ready:
-                key = self._ready.popleft()
-                self._queued.discard(key)
+                key, _ = self._ready.popitem(last=False)
                 self._working.add(key)
                 return key  # nothing awaited since: a taker that is cancelled here would take the key with it
             self._changed.clear()

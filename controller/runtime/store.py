@@ -93,6 +93,10 @@ class Store:
     def keys(self, plural: str) -> list[Key]:
         return list(self._objects.get(plural, {}))
 
+    def uids(self) -> set[str]:
+        """Of all objects."""
+        return {stored.uid for objects in self._objects.values() for stored in objects.values()}
+
     def all(self, plural: str) -> Iterator[Json]:
         return (unpacked(stored.data) for stored in list(self._objects.get(plural, {}).values()))
 

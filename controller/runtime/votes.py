@@ -1,7 +1,7 @@
 """The votes (ActionApprovals) as last seen, by the uid of what they are about. Which count is decided elsewhere."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from pydantic import ValidationError
 
@@ -21,6 +21,10 @@ class Votes:
     def __init__(self) -> None:
         self._by_subject: dict[str, dict[tuple[str, str], bytes]] = {}
         """By uid of the subject, then by namespace and name: a vote of another namespace must not replace one here."""
+        self._told: set[str] = set()
+        """Subjects of which a vote was told since the last sweep."""
+        self._strangers: set[str] = set()
+        """Those that were not live then: finished ones, whose votes stay stored and bear on nothing."""
 
     def of(self, uid: str) -> Sequence[ActionApproval]:
         """The votes about the object with that uid."""
@@ -31,7 +35,11 @@ class Votes:
         vote = _read(raw)
         if vote is None:
             return None
-        known = self._by_subject.setdefault(vote.spec.subject.uid, {})
+        uid = vote.spec.subject.uid
+        self._told.add(uid)
+        if uid in self._strangers:
+            return None
+        known = self._by_subject.setdefault(uid, {})
         data = _slim(raw)
         if known.get(_name(vote)) == data:
             return None
@@ -54,6 +62,13 @@ class Votes:
         self._by_subject.pop(uid, None)
         if found:
             self._by_subject[uid] = found
+
+    def sweep(self, live: Collection[str]) -> None:
+        """Forgets votes on what is not live, once it was not so for a whole turn: its own event may be late."""
+        unknown = {uid for uid in {*self._by_subject, *self._told} if uid not in live}
+        for uid in unknown & self._strangers:
+            self.forget(uid)
+        self._told, self._strangers = set(), unknown
 
     def forget(self, uid: str) -> None:
         """The object is finished or gone: its votes bear on nothing any more."""

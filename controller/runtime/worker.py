@@ -5,7 +5,7 @@ import random
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from controller.core.errors import ActionError, Conflict, NotFound, Repeatable
+from controller.core.errors import ActionError, Conflict, NotFound, PermanentFailure, Repeatable, Throttled
 from controller.core.ports import Json
 from controller.kube.api import Api
 from controller.kube.resources import DECLARED, NAMESPACES, WORKED
@@ -71,8 +71,12 @@ class Worker:
             self._intake.gone(key)
             self._failures.pop(key, None)
         except Repeatable as error:
-            self._outage.suspected(error)
+            if not isinstance(error, Throttled):
+                self._outage.suspected(error)
             self._again_later(key, error)
+        except PermanentFailure as error:
+            self._again_later(key, error)
+            await self._show_fault(key, error)
         except Exception as error:
             logger.exception("%s could not be handled", key)
             self._metrics.faults.labels(key.plural).inc()
@@ -127,7 +131,7 @@ class Worker:
         except NotFound:
             raise
         except ActionError:
-            self._intake.doubt(key)
+            self._intake.still_doubted(key)
             raise
         self._intake.take_in(key.plural, raw)
 

@@ -1,5 +1,7 @@
 """Carries out decisions about workflows: gather, create the steps' proposals, write."""
 
+from collections import defaultdict
+
 from controller.api.workflow import ActionWorkflow, WorkflowStatus
 from controller.core.decision import Decision, Gather, NewStep
 from controller.core.errors import Conflict, NotFound
@@ -13,6 +15,7 @@ from controller.runtime.access import AccessReviews
 from controller.runtime.clock import Clock
 from controller.runtime.outcome import Handled
 from controller.runtime.previews import Previews
+from controller.runtime.queue import DelayQueue
 from controller.runtime.recorder import Recorder
 from controller.runtime.store import Key, Store
 from controller.runtime.views import Views, child
@@ -29,6 +32,7 @@ class WorkflowReconciler:
         api: Api,
         views: Views,
         store: Store,
+        queue: DelayQueue[Key],
         recorder: Recorder,
         previews: Previews,
         reviews: AccessReviews,
@@ -37,22 +41,21 @@ class WorkflowReconciler:
         self._api = api
         self._views = views
         self._store = store
+        self._queue = queue
         self._recorder = recorder
         self._previews = previews
         self._reviews = reviews
         self._clock = clock
-        self._ended: dict[Key, Json] = {}
-        """Finished steps' proposals, kept until their workflow has noted the end."""
+        self._ended: defaultdict[Key, dict[str, Json]] = defaultdict(dict)
+        """Finished steps' proposals by workflow and name, kept until it has noted their end."""
 
-    def step_ended(self, raw: Json) -> None:
+    def step_ended(self, workflow: Key, raw: Json) -> None:
         """A step's proposal finished: it left the store, but its workflow still needs to see how it ended."""
-        metadata = raw["metadata"]
-        self._ended[Key(PROPOSALS.plural, metadata["namespace"], metadata["name"])] = raw
+        self._ended[workflow][raw["metadata"]["name"]] = raw
 
-    def gone(self, key: Key, last: Json) -> None:
-        """The workflow was deleted; Kubernetes deletes its steps' proposals."""
-        for name, _ in recorded(last.get("status") or {}):
-            self._ended.pop(Key(PROPOSALS.plural, key.namespace, name), None)
+    def finished(self, key: Key) -> None:
+        """The workflow has its outcome, or was deleted: nothing more will be asked about its steps."""
+        self._ended.pop(key, None)
 
     async def reconcile(self, key: Key, raw: Json) -> Handled:
         """Decides and carries it out. Raises the errors of our own writes."""
@@ -62,14 +65,13 @@ class WorkflowReconciler:
         stored = await self._recorder.write(WORKFLOWS, raw, view.workflow.status, decision.status)
         for name, ended in recorded(stored["status"]):
             if ended:
-                self._ended.pop(Key(PROPOSALS.plural, key.namespace, name), None)
+                self._ended.get(key, {}).pop(name, None)
         return Handled(stored, decision.wake_at)
 
     async def _decide(self, key: Key, raw: Json) -> tuple[WorkflowView, Decision[WorkflowStatus]]:
+        ended = self._ended.get(key, {})
         read: dict[str, Child] = {
-            name: child(ended)
-            for name, _ in recorded(raw.get("status") or {})
-            if (ended := self._ended.get(Key(PROPOSALS.plural, key.namespace, name)))
+            name: child(ended[name]) for name, _ in recorded(raw.get("status") or {}) if name in ended
         }
         findings: dict[str, Findings] | None = None
         access: Access | None = None
@@ -110,7 +112,9 @@ class WorkflowReconciler:
             stored = await self._api.create(PROPOSALS, step.body, namespace=namespace)
         except Conflict:
             return await self._read(namespace, step.name)
-        self._store.put(PROPOSALS.plural, stored)
+        key = self._store.put(PROPOSALS.plural, stored)
+        if key:
+            self._queue.add(key)  # what the watch tells of it is no news any more, also where no status ever names it
         return child(stored)
 
     async def _read(self, namespace: str, name: str) -> Child:

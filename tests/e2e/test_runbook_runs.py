@@ -1,6 +1,7 @@
 """Runbooks as a user sees them: run by name, pinned, refused with the place, edited by someone who is not its judge."""
 
 import io
+import json
 import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -144,10 +145,9 @@ def test_what_is_wrong_with_a_runbook_stands_in_its_status_until_it_is_mended(st
     stage.wait("actionrunbooks", "wrong", lambda s: s["conditions"][0]["status"] == "True", what="not mended")
 
 
-def test_who_edited_the_runbook_does_not_approve_what_it_runs(stage: Stage) -> None:
+def give(stage: Stage, *roles: tuple[str, str]) -> None:
+    """Users get the shipped roles, in the namespace."""
     stage.kubectl("apply", "-f", "config/rbac/roles.yaml")
-    roles = [("alice", "action-proposer"), ("alice", "action-approver"), ("bob", "action-runbook-editor"),
-             ("bob", "action-approver"), ("carol", "action-approver")]  # fmt: skip
     stage.apply(
         *(
             {
@@ -158,6 +158,31 @@ def test_who_edited_the_runbook_does_not_approve_what_it_runs(stage: Stage) -> N
             for user, role in roles
         )
     )  # fmt: skip
+
+
+def test_a_runbook_does_no_more_than_who_last_edited_it_may_propose(stage: Stage) -> None:
+    """Else an editor would have another's run, or schedule, do what they may not."""
+    give(stage, ("alice", "action-proposer"), ("alice", "action-runbook-editor"), ("dave", "action-runbook-editor"))
+    stage.kubectl("create", "-f", "-", input=yaml.safe_dump(runbook("shared", LOG)), user="alice")
+    evil = {"spec": {"steps": [{"name": "wait", "action": "wait", "parameters": {"seconds": 1}}]}}
+    stage.kubectl("patch", "actionrunbook", "shared", "--type=merge", "-p", json.dumps(evil), "--as=dave")
+    spec = {"description": "d", "reason": "r", "runbookRef": {"name": "shared"}, "parameters": {"name": "x"}}
+    asked = {"apiVersion": API, "kind": "ActionWorkflow", "metadata": {"name": "shared-1"}, "spec": spec}
+    stage.kubectl("create", "-f", "-", input=yaml.safe_dump(asked), user="alice")
+    status = stage.outcome("aw", "shared-1")
+    assert status["outcome"] == "Failed"
+    assert "spec.runbookRef: dave, who last edited the runbook, may not propose actiontypes/wait" in status["message"]
+    assert not status.get("steps"), "nothing ran"
+    seen = {"metadata": {"annotations": {"seen": "yes"}}, "spec": {"description": "looked at"}}
+    stage.kubectl("patch", "actionrunbook", "shared", "--type=merge", "-p", json.dumps(seen), user="alice")
+    asked["metadata"] = {"name": "shared-2"}
+    stage.kubectl("create", "-f", "-", input=yaml.safe_dump(asked), user="alice")
+    assert stage.outcome("aw", "shared-2")["outcome"] == "Succeeded", "now it is alice's"
+
+
+def test_who_edited_the_runbook_does_not_approve_what_it_runs(stage: Stage) -> None:
+    give(stage, ("alice", "action-proposer"), ("alice", "action-approver"), ("bob", "action-runbook-editor"),
+         ("bob", "action-proposer"), ("bob", "action-approver"), ("carol", "action-approver"))  # fmt: skip
     policy = stage.policy("ask", approval={"required": 1})
     stage.kubectl("create", "-f", "-", input=yaml.safe_dump(runbook("judged", LOG)), user="bob")
     spec = {"description": "d", "reason": "r", "runbookRef": {"name": "judged"}, "parameters": {"name": "x"}}

@@ -35,7 +35,7 @@ class Breakers:
         self._newest: datetime | None = None
         """The newest end that was counted."""
         self._early: dict[str, End] | None = {}
-        """Ends heard of before the earlier ones were read; None = those are read."""
+        """Ends that a breaker counts, heard of before the earlier ones were read; None = those are read."""
 
     def of(self, policy: str) -> Breaker | None:
         """None = what ended before this process led is not counted yet."""
@@ -52,11 +52,12 @@ class Breakers:
     def ended(self, end: End) -> None:
         """An action has ended."""
         self.not_ending(end.uid)
-        if self._early is not None:
-            self._early[end.uid] = end
-            return
-        for policy in self._counting.policies(end.action.subject):
-            self._count(policy, end)
+        policies = [*self._counting.policies(end.action.subject)]
+        if self._early is None:
+            for policy in policies:
+                self._count(policy, end)
+        elif any(has_breaker(self._counting.limits(policy)) for policy in policies):
+            self._early[end.uid] = end  # without one nothing may ever ask to read the earlier ones
 
     def take_up(self, earlier: Iterable[End]) -> None:
         """What ended before this process led: all that is still stored, in any order."""

@@ -15,6 +15,8 @@ from controller.runtime.usage.counting import Action, Counting, Subject
 
 PRUNE_ENDS = 4096
 """With so many targets, those are forgotten whose cooldown is over."""
+GROUPS_KEPT = 2
+"""Of one subject at one target: whoever asks leaves out its own group, and one of two is another."""
 
 
 @dataclass(frozen=True)
@@ -41,23 +43,28 @@ class End:
 
 
 class Ends:
-    """The newest end by target, then by subject and group."""
+    """The newest ends by target and subject, of the last groups only: each proposal alone is a group of its own."""
 
     def __init__(self, counting: Counting, clock: Clock) -> None:
         self._counting = counting
         self._clock = clock
-        self._ends: dict[str, dict[tuple[Subject, str], datetime]] = {}
+        self._ends: dict[str, dict[Subject, dict[str, datetime]]] = {}
 
     def add(self, action: Action, at: datetime) -> None:
         """The action has ended."""
         if action.target is None:
             return
-        ends = self._ends.setdefault(action.target, {})
-        key = action.subject, action.group
-        ends[key] = max(at, ends.get(key, at))
+        ends = self._ends.setdefault(action.target, {}).setdefault(action.subject, {})
+        ends[action.group] = max(at, ends.get(action.group, at))
+        if len(ends) > GROUPS_KEPT:
+            del ends[min(ends, key=lambda group: ends[group])]
         if len(self._ends) > PRUNE_ENDS:
             since = self._since()
-            self._ends = {name: ends for name, ends in self._ends.items() if max(ends.values()) > since}
+            self._ends = {
+                target: subjects
+                for target, subjects in self._ends.items()
+                if any(at > since for ends in subjects.values() for at in ends.values())
+            }
 
     def take_up(self, earlier: Iterable[End]) -> None:
         """What ended before this process led."""
@@ -68,9 +75,9 @@ class Ends:
 
     def last(self, policy: str, target: str, group: str) -> datetime | None:
         """When another group last ended an action there that the policy counts."""
-        ends = self._ends.get(target, {}).items()
-        counted = self._counting.counts
-        return max((at for (subject, other), at in ends if other != group and counted(policy, subject)), default=None)
+        subjects = self._ends.get(target, {}).items()
+        counted = (ends for subject, ends in subjects if self._counting.counts(policy, subject))
+        return max((at for ends in counted for other, at in ends.items() if other != group), default=None)
 
     def clear(self) -> None:
         self._ends.clear()

@@ -234,8 +234,8 @@ class Operator:
             clock=clock, chance=self._chance, leading=lambda: self.leads, usage=self.usage,
         )  # fmt: skip
         workflows = WorkflowReconciler(
-            api=api, views=views, store=self.store, recorder=recorder, previews=previews, reviews=reviews,
-            clock=clock,
+            api=api, views=views, store=self.store, queue=self.queue, recorder=recorder, previews=previews,
+            reviews=reviews, clock=clock,
         )  # fmt: skip
         schedules = ScheduleReconciler(
             api=api, store=self.store, declarations=self.declarations, recorder=recorder, settings=owned, clock=clock

@@ -105,3 +105,29 @@ def test_a_world_is_of_its_moment() -> None:
     assert ("wait" in after.catalogue.types, len(after.policies)) == (False, 1)
     assert after.namespace_labels == {"team": "web"}
     assert declarations.world("other").namespace_labels == {}
+
+
+def stored(version: int, spec: Json, uid: str = "u1") -> Json:
+    return {"metadata": {"name": "rules", "uid": uid, "generation": 1, "resourceVersion": str(version)}, "spec": spec}
+
+
+def test_what_a_list_read_before_the_deletion_does_not_come_back() -> None:
+    declarations = made()
+    assert declarations.put_policy(stored(7, {"mode": "Execute"}))
+    declarations.remove_policy("rules")
+    assert not declarations.put_policy(stored(7, {"mode": "Execute"}))
+    assert not declarations.put_policy(stored(6, {"mode": "Execute"}))
+    assert not declarations.policies
+    assert declarations.put_policy(stored(8, {"mode": "Execute"}, uid="u2")), "made again"
+    assert list(declarations.policies) == ["rules"]
+
+
+def test_a_version_that_is_known_is_no_news() -> None:
+    """Everything is listed again each minute: what is the same is not parsed again."""
+    declarations = made()
+    declarations.put_policy(stored(7, {"mode": "Execute"}))
+    world = declarations.world("shop")
+    declarations.put_policy(stored(7, {"mode": "Execute"}))
+    assert declarations.world("shop") is world
+    declarations.put_policy(stored(8, {"mode": "Execute"}))
+    assert declarations.world("shop") is not world

@@ -1,11 +1,14 @@
 """A breaker that opens, tries and closes, through restarts and deletions."""
 
+import gc
+
 import pytest
 from unit.runtime.limited import Limited, key, names, played
 
 from controller.core.errors import LostAnswer
 from controller.kube.resources import POLICIES, PROPOSALS
 from controller.runtime.store import Key
+from controller.runtime.usage.ends import End
 
 BREAKER = ("careful", "limits.maxConsecutiveFailures")
 
@@ -178,5 +181,17 @@ def test_where_no_breaker_and_no_cooldown_is_earlier_ends_are_not_read() -> None
         await limited.go()
         assert limited.making == {"p00"}
         assert "list actionproposals" not in limited.api.requests
+
+    played({"maxConcurrent": 1}, play)
+
+
+def test_where_no_breaker_counts_them_ends_are_not_kept() -> None:
+    async def play(limited: Limited) -> None:
+        before = sum(isinstance(one, End) for one in gc.get_objects())
+        for name in names(5):
+            limited.propose(name)
+            await limited.go()
+            await limited.end(name)
+        assert sum(isinstance(one, End) for one in gc.get_objects()) == before
 
     played({"maxConcurrent": 1}, play)

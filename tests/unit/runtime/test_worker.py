@@ -12,7 +12,7 @@ from unit.runtime.fake_api import FakeApi, Operator
 from controller.api.base import rfc3339
 from controller.core.errors import ActionError, LostAnswer, RightMissing, TransientFailure
 from controller.core.ports import Json
-from controller.kube.resources import NAMESPACES, POLICIES, PROPOSALS, TYPES, WORKFLOWS
+from controller.kube.resources import NAMESPACES, POLICIES, PROPOSALS, SCHEDULES, TYPES, WORKFLOWS
 from controller.runtime.store import Key
 
 
@@ -143,6 +143,17 @@ def test_late_news_of_a_finished_object_start_nothing() -> None:
         assert operator.api.requests == []
         assert operator.store.get(key) is None
         assert operator.attempts.reported() == []
+
+    played(play)
+
+
+def test_who_does_not_lead_keeps_nothing_of_what_is_finished() -> None:
+    async def play(operator: Operator) -> None:
+        operator.leads = False
+        for n in range(20):
+            key = operator.propose(f"p{n}")
+            operator.intake.observe(PROPOSALS.plural, "DELETED", operator.api.objects.pop(key))
+        assert (len(operator.queue), operator.store.count(PROPOSALS.plural)) == (0, 0)
 
     played(play)
 
@@ -380,6 +391,26 @@ def test_a_write_that_fails_is_tried_again_later_and_others_go_on(error: ActionE
     played(play)
 
 
+@pytest.mark.parametrize("error", [RightMissing("403"), TransientFailure("503")], ids=["refused", "unavailable"])
+def test_an_object_that_cannot_be_read_again_is_tried_again_later(error: ActionError) -> None:
+    async def play(operator: Operator) -> None:
+        key = operator.propose(suspend=True)
+        await operator.settle()
+        operator.api.requests.clear()
+        for _ in range(3):
+            operator.api.fail("get", error)
+        operator.intake.doubt(key)
+        await operator.settle()
+        assert operator.api.requests.count("get actionproposals") == 1
+        for _ in range(3):
+            operator.sleep(60)
+            await operator.settle()
+        assert operator.api.requests.count("get actionproposals") == 4
+        assert operator.status(key)["phase"] == "Blocked"
+
+    played(play)
+
+
 def test_a_result_that_cannot_be_written_is_not_lost() -> None:
     async def play(operator: Operator) -> None:
         key = operator.propose(suspend=True)
@@ -547,6 +578,23 @@ def test_cancelling_a_workflow_reaches_its_steps() -> None:
     played(play)
 
 
+def test_a_step_that_was_made_and_never_listed_ends_with_its_workflow() -> None:
+    """Somebody cancels the workflow between the creation of its first step and the write that would list it."""
+
+    async def play(operator: Operator) -> None:
+        key = workflow(operator)
+        operator.api.meanwhile("create", lambda: operator.api.edit(key, cancelled=True))
+        await operator.settle()
+        assert operator.status(key)["outcome"] == "Cancelled"
+        operator.watch()
+        operator.sleep(10)
+        await operator.settle()
+        (step,) = (raw for one, raw in operator.api.objects.items() if one.plural == PROPOSALS.plural)
+        assert step["status"]["outcome"] == "Cancelled"
+
+    played(play)
+
+
 def test_a_workflow_without_its_runner_ends_when_the_grace_time_is_over() -> None:
     async def play(operator: Operator) -> None:
         parameters = {"kind": "Deployment", "name": "x", "replicas": 1}
@@ -558,5 +606,46 @@ def test_a_workflow_without_its_runner_ends_when_the_grace_time_is_over() -> Non
         await operator.settle()
         assert operator.status(key)["outcome"] == "Failed"
         assert "there is no ServiceAccount ops" in operator.status(key)["message"]
+
+    played(play)
+
+
+def test_a_step_that_the_api_server_refuses_is_told_and_tried_again() -> None:
+    async def play(operator: Operator) -> None:
+        operator.api.fail("create", RightMissing("exceeded quota: objects"))
+        key = workflow(operator)
+        await operator.settle()
+        status = operator.status(key)
+        assert status["message"].startswith("the API server refuses what has to be done; it is tried again:")
+        assert "exceeded quota" in status["message"]
+        reasons = {condition["reason"] for condition in status["conditions"]}
+        assert "RequestRefused" in reasons
+        operator.sleep(60)
+        await operator.settle()
+        assert operator.status(key)["outcome"] == "Succeeded"
+
+    played(play)
+
+
+def test_a_run_that_the_api_server_refuses_is_told_by_its_schedule_and_made_later() -> None:
+    async def play(operator: Operator) -> None:
+        spec = {"schedule": "* * * * *", "workflow": {
+            "description": "x", "reason": "x", "steps": [{"name": "s", "action": "log-message",
+                                                          "parameters": {"message": "x"}}]}}  # fmt: skip
+        raw = operator.api.put(SCHEDULES, {"metadata": {"name": "nightly", "namespace": "shop"}, "spec": spec})
+        operator.intake.observe(SCHEDULES.plural, "ADDED", raw)
+        await operator.settle()
+        operator.api.fail("create", RightMissing("denied by a webhook"))
+        operator.sleep(60)
+        await operator.settle()
+        key = Key(SCHEDULES.plural, "shop", "nightly")
+        (ready,) = operator.status(key)["conditions"]
+        assert (ready["status"], ready["reason"]) == ("False", "RequestRefused")
+        assert "denied by a webhook" in ready["message"]
+        operator.sleep(30)
+        await operator.settle()
+        (ready,) = operator.status(key)["conditions"]
+        assert ready["status"] == "True"
+        assert operator.status(key)["lastRun"].startswith("nightly-")
 
     played(play)

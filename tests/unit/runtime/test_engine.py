@@ -1,0 +1,131 @@
+"""The engine around an API server in memory: how it stops."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from typing import Any, cast
+
+from unit.core.making import NOW, UNPROVEN
+from unit.runtime.fake_api import FakeApi, Operator
+
+from controller.core.ports import Json, Resource
+from controller.kube.api import Api, Listed
+from controller.kube.lease import Lease
+from controller.kube.resources import NAMESPACES, POLICIES, PROPOSALS
+from controller.runtime.enforcing import Enforcing
+from controller.runtime.engine import Engine, Parts
+
+
+class SlowApi(FakeApi):
+    """Answers status patches of proposals only when a test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patching, self.answers = asyncio.Event(), asyncio.Event()
+
+    async def patch(self, resource: Resource, name: str, body: Json, **options: Any) -> Json:
+        stored = await super().patch(resource, name, body, **options)
+        if resource is PROPOSALS:
+            self.patching.set()
+            await self.answers.wait()
+        return stored
+
+
+class BusyApi(FakeApi):
+    """While its policies are listed, another appears, and the watch tells of it first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.appears: list[Callable[[], None]] = []
+
+    async def pages(self, resource: Resource, **options: Any) -> AsyncIterator[Listed]:
+        async for page in super().pages(resource, **options):
+            if resource is POLICIES and self.appears:
+                self.appears.pop()()
+            yield page
+
+
+class Held:
+    """A Lease that is held throughout."""
+
+    is_leader = True
+
+    async def wait_for_leadership(self) -> None:
+        return
+
+    async def wait_until_lost(self) -> None:
+        await asyncio.Event().wait()
+
+
+def engine_of(operator: Operator) -> Engine:
+    async def look() -> Any:
+        return UNPROVEN
+
+    return Engine(
+        Parts(
+            api=cast("Api", operator.api),
+            store=operator.store,
+            queue=operator.queue,
+            intake=operator.intake,
+            worker=operator.worker,
+            enforcing=Enforcing(look, operator.declarations, operator.intake.enqueue_living),
+            attempts=operator.attempts,
+            reaper=operator.reaper,
+            metrics=operator.metrics,
+            outage=operator.outage,
+            usage=operator.usage,
+            lease=cast("Lease", Held()),
+            namespace=None,
+            drain_seconds=5.0,
+        )
+    )
+
+
+def test_a_policy_that_appears_while_policies_are_listed_is_not_taken_for_gone() -> None:
+    """Until the next list, nobody would ask for the approvals that it demands."""
+
+    async def play() -> None:
+        api = BusyApi()
+        operator = Operator(NOW, api=api)
+        api.appears.append(
+            lambda: operator.declare(
+                POLICIES, {"metadata": {"name": "new"}, "spec": {"approval": {"required": 2}}}, "ADDED"
+            )
+        )
+        running = asyncio.create_task(engine_of(operator).run())
+        async with asyncio.timeout(10):
+            while len(operator.queue) or api.appears:  # noqa: ASYNC110  the engine tells nobody here
+                await asyncio.sleep(0)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert list(operator.declarations.policies) == ["new"]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await operator.outage.close()
+
+    asyncio.run(play())
+
+
+def test_a_claim_whose_answer_is_under_way_when_the_operator_stops_is_carried_out() -> None:
+    """Cut off there, an action that must not be repeated would end Unknown at every roll-out of the operator."""
+
+    async def play() -> None:
+        api = SlowApi()
+        operator = Operator(NOW, api=api)
+        prepared = Operator()
+        api.objects |= prepared.api.objects
+        api.put(NAMESPACES, {"metadata": {"name": "shop"}})
+        spec = {"action": "log-message", "parameters": {"message": "hello"}, "reason": "test"}
+        api.put(PROPOSALS, {"metadata": {"name": "a", "namespace": "shop"}, "spec": spec})
+        running = asyncio.create_task(engine_of(operator).run())
+        async with asyncio.timeout(10):
+            await api.patching.wait()
+            running.cancel()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            api.answers.set()
+            await asyncio.gather(running, return_exceptions=True)
+        (proposal,) = [raw for key, raw in api.objects.items() if key.plural == PROPOSALS.plural]
+        assert proposal["status"].get("outcome") == "Succeeded", proposal["status"]
+        await operator.outage.close()
+
+    asyncio.run(play())
