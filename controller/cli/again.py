@@ -10,7 +10,7 @@ from controller.cli.data import write
 from controller.cli.exits import Exit
 from controller.cli.find import find
 from controller.cli.items import Item
-from controller.cli.options import DataForm
+from controller.cli.options import DataForm, Following
 from controller.cli.refusals import Refused
 from controller.cli.session import Run
 from controller.cli.table import UNREADABLE
@@ -24,10 +24,9 @@ from controller.core.ports import Json
 T = TypeVar("T", bound=ActionProposal | ActionWorkflow)
 
 
-async def undo(
-    run: Run, name: str, *, new_name: str | None, reason: str | None, form: DataForm | None, then_wait: bool
-) -> Exit:
+async def undo(run: Run, name: str, how: Following) -> Exit:
     item = await find(run.api, run.namespace, name)
+    new_name, reason, form = how.name, how.reason, how.form
     where = {"namespace": item.namespace, "new_name": new_name, "reason": reason}
     match item.model:
         case None:
@@ -39,26 +38,18 @@ async def undo(
             steps = [step["name"] for step in body["spec"]["steps"]]
             made = await _proposed(body, "aw", item, run.client.propose_undo_of_workflow(item.name, **where))
             said = f"aw/{made.metadata.name} is proposed: it takes back {', '.join(steps)} of {item.short}"
-            return await _then(run, Item(ActionWorkflow, _raw(made)), said, then_wait=then_wait)
+            return await _then(run, Item(ActionWorkflow, _raw(made)), said, then_wait=how.wait)
         case ActionProposal() as proposal:
             request = undo_request(proposal, name=new_name, reason=reason)
             if form is not None:
                 return _written(run, request.manifest(), form)
             done = await _proposed(request.manifest(), "ap", item, run.client.propose_undo(item.name, **where))
             said = f"ap/{done.metadata.name} is proposed: it takes back {item.short} by {done.spec.action}"
-            return await _then(run, Item(ActionProposal, _raw(done)), said, then_wait=then_wait)
+            return await _then(run, Item(ActionProposal, _raw(done)), said, then_wait=how.wait)
 
 
-async def retry(
-    run: Run,
-    name: str,
-    *,
-    new_name: str | None,
-    reason: str | None,
-    unknown_too: bool,
-    form: DataForm | None,
-    then_wait: bool,
-) -> Exit:
+async def retry(run: Run, name: str, how: Following, *, unknown_too: bool) -> Exit:
+    new_name, reason, form = how.name, how.reason, how.form
     item = await find(run.api, run.namespace, name)
     if item.model is None:
         raise Refused(f"{item.short}: {UNREADABLE}")
@@ -74,7 +65,7 @@ async def retry(
     )
     made = await _proposed(body, "aw", item, proposing)
     said = f"aw/{made.metadata.name} is proposed: it runs what did not succeed in {item.short}"
-    return await _then(run, Item(ActionWorkflow, _raw(made)), said, then_wait=then_wait)
+    return await _then(run, Item(ActionWorkflow, _raw(made)), said, then_wait=how.wait)
 
 
 def _written(run: Run, body: Json, form: DataForm) -> Exit:

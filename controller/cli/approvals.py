@@ -52,7 +52,7 @@ def approval_section(model: Model, now: datetime) -> list[RenderableType]:
         return []
     body: list[RenderableType] = [fields(_rows(model, now)), digest_line(status.digest)]
     if status.approvals:
-        body.append(_votes(status.approvals))
+        body.append(votes_table(status.approvals))
     return section("Approval", Group(*body))
 
 
@@ -71,7 +71,7 @@ def _rows(model: Model, now: datetime) -> Iterator[tuple[str, Text]]:
         yield "Expires", Text(f"{countdown(progress.expires_at, now)} ({stamp(progress.expires_at)})")
 
 
-def _votes(votes: tuple[Vote, ...]) -> Grid:
+def votes_table(votes: tuple[Vote, ...]) -> Grid:
     clock = Clock(vote.at for vote in votes)
     rows = [
         (

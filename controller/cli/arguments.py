@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 import typer
 
 from controller.cli import exits
-from controller.cli.options import Connection, DataForm, ReportForm, namespace_name, object_name
+from controller.cli.completing import action_types, contexts, namespaces, objects
+from controller.cli.options import (
+    Connection,
+    DataForm,
+    PageForm,
+    ReportForm,
+    assignments,
+    namespace_name,
+    object_name,
+    type_name,
+)
 from controller.cli.times import duration
 
 if TYPE_CHECKING:
@@ -29,21 +39,50 @@ Namespace = Annotated[
     str | None,
     typer.Option(
         "--namespace", "-n", metavar="NS", parser=lambda text: checked(namespace_name, text),
+        autocompletion=namespaces,
         help="Namespace; default: the context's.",
     ),
 ]  # fmt: skip
-Context = Annotated[str | None, typer.Option("--context", metavar="NAME", help="Context of the kubeconfig.")]
+Context = Annotated[
+    str | None,
+    typer.Option("--context", metavar="NAME", autocompletion=contexts, help="Context of the kubeconfig."),
+]
 Kubeconfig = Annotated[
     str | None, typer.Option("--kubeconfig", metavar="FILE", help="Kubeconfig; default: $KUBECONFIG, ~/.kube/config.")
 ]
+AsUser = Annotated[str | None, typer.Option("--as", metavar="USER", help="Impersonate this user.")]
+AsGroup = Annotated[
+    list[str] | None,
+    typer.Option("--as-group", metavar="GROUP", help="Impersonate this group; needs --as; may be given again."),
+]
 Everywhere = Annotated[bool, typer.Option("--all-namespaces", "-A", help="All namespaces.")]
+_FORMS = "NAME, ap/NAME (proposal) or aw/NAME (workflow)."
 Name = Annotated[
     str,
+    typer.Argument(metavar="NAME", parser=lambda text: checked(object_name, text), autocompletion=objects, help=_FORMS),
+]
+MaybeName = Annotated[
+    str | None,
     typer.Argument(
-        metavar="NAME", parser=lambda text: checked(object_name, text),
-        help="NAME, ap/NAME (proposal) or aw/NAME (workflow).",
+        metavar="NAME", parser=lambda text: checked(object_name, text), autocompletion=objects,
+        help="One; default: all.",
     ),
 ]  # fmt: skip
+TypeName = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="TYPE", parser=lambda text: checked(type_name, text), autocompletion=action_types,
+        help="One, as NAME or at/NAME; default: all.",
+    ),
+]  # fmt: skip
+TypeArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="TYPE", parser=lambda text: checked(type_name, text), autocompletion=action_types,
+        help="The action type; see `types`.",
+    ),
+]  # fmt: skip
+Page = Annotated[PageForm, typer.Option("--output", "-o", help="Output format.")]
 Report = Annotated[ReportForm, typer.Option("--output", "-o", help="Output format.")]
 Manifest = Annotated[DataForm | None, typer.Option("--output", "-o", help="Only print the manifest.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask; needed where there is no terminal.")]
@@ -54,6 +93,7 @@ OnlyNamespaces = Annotated[
     list[str] | None,
     typer.Option(
         "--namespace", "-n", metavar="NS", parser=lambda text: checked(namespace_name, text),
+        autocompletion=namespaces,
         help="Only there; may be given again.",
     ),
 ]  # fmt: skip
@@ -62,8 +102,12 @@ Selector = Annotated[
     typer.Option("--namespace-selector", metavar="K=V,...", help="Only in namespaces with these labels."),
 ]
 Actions = Annotated[
-    list[str] | None, typer.Option("--action", metavar="TYPE", help="Only this action type; may be given again.")
-]
+    list[str] | None,
+    typer.Option(
+        "--action", metavar="TYPE", parser=lambda text: checked(type_name, text), autocompletion=action_types,
+        help="Only this action type; may be given again.",
+    ),
+]  # fmt: skip
 Risks = Annotated[
     list[str] | None,
     typer.Option("--risk", metavar="RISK", help="Only this risk, Low to Critical; may be given again."),
@@ -71,11 +115,26 @@ Risks = Annotated[
 
 
 def connection(
-    context: typer.Context, namespace: str | None, context_name: str | None, kubeconfig: str | None
+    context: typer.Context,
+    *,
+    namespace: str | None = None,
+    context_name: str | None = None,
+    kubeconfig: str | None = None,
+    as_user: str | None = None,
+    as_groups: Sequence[str] | None = None,
 ) -> Connection:
     """Options before the command count for it, unless they are given again after it."""
     before = context.obj if isinstance(context.obj, Connection) else Connection()
-    return Connection(namespace or before.namespace, context_name or before.context, kubeconfig or before.kubeconfig)
+    found = Connection(
+        namespace or before.namespace,
+        context_name or before.context,
+        kubeconfig or before.kubeconfig,
+        as_user or before.username,
+        tuple(as_groups or ()) or before.groups,
+    )
+    if found.groups and not found.username:
+        raise typer.BadParameter("--as-group needs --as: a group is impersonated along with a user")
+    return found
 
 
 def run(connection: Connection, work: "Callable[[Run], Awaitable[exits.Exit]]") -> NoReturn:
@@ -83,6 +142,11 @@ def run(connection: Connection, work: "Callable[[Run], Awaitable[exits.Exit]]") 
     from controller.cli.session import carry_out
 
     raise typer.Exit(int(carry_out(connection, work)))
+
+
+def given_parameters(texts: Sequence[str] | None) -> dict[str, str]:
+    """`-p replicas=6` by name."""
+    return checked(assignments, tuple(texts or ()))
 
 
 def seconds(text: str) -> float:

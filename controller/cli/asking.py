@@ -21,16 +21,35 @@ def confirm(run: Run, question: str, *, yes: bool) -> None:
         return
     if not sys.stdin.isatty():
         raise Refused("this needs a yes, and there is no terminal to ask on; add --yes", Exit.USAGE)
-    run.out.file.flush()
-    with _ctrl_c_ends_it() as woken:
-        run.err.print(one_line(f"{question} [y/N]"), end=" ", soft_wrap=True)
-        run.err.file.flush()
-        select.select([sys.stdin, woken], [], [])
-        answer = sys.stdin.readline()
+    answer = _read_line(run, f"{question} [y/N]")
     if not answer:
         run.err.print()
     if answer.strip().lower() not in _YES:
         raise Refused("not confirmed; nothing was done")
+
+
+def somebody_there() -> bool:
+    """Whether there is a terminal to ask on."""
+    return sys.stdin.isatty()
+
+
+def ask(run: Run, question: str) -> str:
+    """What somebody types; empty = only Enter. Raises Refused at the end of the input."""
+    answer = _read_line(run, question)
+    if not answer:
+        run.err.print()
+        raise Refused("not answered; nothing was done")
+    return answer.strip()
+
+
+def _read_line(run: Run, question: str) -> str:
+    """What is typed, with its end of line; empty at the end of the input."""
+    run.out.file.flush()
+    with _ctrl_c_ends_it() as woken:
+        run.err.print(one_line(question), end=" ", soft_wrap=True)
+        run.err.file.flush()
+        select.select([sys.stdin, woken], [], [])
+        return sys.stdin.readline()
 
 
 @contextmanager

@@ -9,10 +9,12 @@ from rich.text import Text
 
 from controller.api.actiontype import ActionType
 from controller.api.names import ConditionType, Risk
-from controller.cli.screen import Grid, Lines, shown
+from controller.cli.screen import Grid, Last, Lines, one_line, shown
 from controller.core.ports import Json
 
 RISKS = {Risk.LOW: "green", Risk.MEDIUM: "yellow", Risk.HIGH: "red", Risk.CRITICAL: "bold red"}
+_READY = {"ready": "green", "not ready": "red"}
+_SHORT = {"ready": "yes", "not ready": "no", "not looked at yet": "-"}
 
 
 def catalogue(types: Sequence[ActionType]) -> Group:
@@ -23,13 +25,36 @@ def catalogue(types: Sequence[ActionType]) -> Group:
     return Group(*blocks)
 
 
+def types_table(types: Sequence[ActionType]) -> Grid:
+    """One row for each type."""
+    rows = []
+    for action_type in types:
+        spec, (ready, _) = action_type.spec, readiness(action_type)
+        rows.append(
+            (
+                shown(action_type.metadata.name),
+                Text(str(spec.risk), RISKS[spec.risk]),
+                Text("yes" if spec.idempotent else "no"),
+                Text(_SHORT[ready], _READY.get(ready, "dim")),
+                one_line(spec.description),
+            )
+        )
+    return Grid(rows, header=("NAME", "RISK", "IDEMPOTENT", "READY", "DESCRIPTION"), last=Last.CUT)
+
+
+def risk_words(action_type: ActionType) -> Text:
+    """`  risk Medium, idempotent`."""
+    spec = action_type.spec
+    words = Text("  risk ").append(str(spec.risk), RISKS[spec.risk])
+    return words.append(", idempotent" if spec.idempotent else ", at most once (not idempotent)")
+
+
 def _block(action_type: ActionType) -> Iterator[RenderableType]:
     spec = action_type.spec
     head = Text().append_text(shown(action_type.metadata.name, "bold"))
-    head.append("  risk ").append(str(spec.risk), RISKS[spec.risk])
-    head.append(", idempotent" if spec.idempotent else ", at most once (not idempotent)")
+    head.append_text(risk_words(action_type))
     ready, why = readiness(action_type)
-    head.append(", ").append(ready, {"ready": "green", "not ready": "red"}.get(ready, "dim"))
+    head.append(", ").append(ready, _READY.get(ready, "dim"))
     yield head
     if why:
         yield Lines(shown(why, "red"), 2)

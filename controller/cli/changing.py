@@ -8,6 +8,8 @@ from controller.cli.screen import one_line
 from controller.cli.session import Run
 from controller.cli.table import UNREADABLE
 from controller.client.standing import phase_of
+from controller.core.errors import ActionError
+from controller.kube.resources import POLICIES
 
 
 async def cancel(run: Run, name: str) -> Exit:
@@ -24,9 +26,23 @@ async def suspend(run: Run, name: str) -> Exit:
 
 
 async def resume(run: Run, name: str) -> Exit:
-    item, model = await _live(run, name, "resume")
+    try:
+        item, model = await _live(run, name, "resume")
+    except Refused as refused:
+        if refused.code is Exit.NOT_FOUND and "/" not in name and await _is_policy(run, name):
+            said = f"{name} is a policy; end its halt with: kubectl actions resume apol/{name}"
+            raise Refused(said, Exit.USAGE) from None
+        raise
     await run.client.resume(item.name, item.kind, namespace=item.namespace)
     return say(run, f"{item.short} {'goes on' if model.spec.suspend else 'was not suspended'}")
+
+
+async def _is_policy(run: Run, name: str) -> bool:
+    try:
+        await run.api.get(POLICIES, name)
+    except ActionError:
+        return False
+    return True
 
 
 async def _live(run: Run, name: str, verb: str) -> tuple[Item, Model]:

@@ -44,6 +44,13 @@ Exit codes:
     2  wrong usage    3  not found    4  forbidden    5  the API server cannot be reached
 """
 
+DOCTOR_HELP = """\b
+Exit codes:
+    0  nothing is broken; what is only worth a look is told all the same
+    1  something is broken; each is told with what mends it
+    2  wrong usage    5  the API server cannot be reached
+"""
+
 HELP = """\b
 Exit codes:
     0  Succeeded, or Observed where a dry run was asked for

@@ -54,19 +54,19 @@ class Effect:
     halted_by: str | None
 
 
-async def show_mode(run: Run, *, form: ReportForm) -> Exit:
+async def show_mode(run: Run, namespace: str, *, form: ReportForm) -> Exit:
     """Which policies say a mode or halt, and what is in force for each action of the namespace."""
     policies = await read_policies(run.api)
     speaking = [policy for policy in policies.readable if policy.spec.mode or policy.spec.halt]
     types = await read_types(run)
-    labels = await namespace_labels(run.api, run.namespace)
-    lines = list(in_force(policies.readable, types, run.namespace, labels or {}))
+    labels = await namespace_labels(run.api, namespace)
+    lines = list(in_force(policies.readable, types, namespace, labels or {}))
     if form is not ReportForm.TEXT:
-        write(run.out, _as_data(run.namespace, speaking, lines), form)
+        write(run.out, _as_data(namespace, speaking, lines), form)
         return Exit.OK
     parts: list[RenderableType] = [Text("Policies", "bold")]
     parts.append(_policy_table(speaking, run.now()) if speaking else Text("  none says a mode or halts", "dim"))
-    heading = f"In namespace {run.namespace}"
+    heading = f"In namespace {namespace}"
     parts += section(heading, Grid([_effect_row(line) for line in lines], header=_EFFECT, indent=INDENT))
     by_name = [policy.metadata.name for policy in speaking if policy.spec.match.requesters is not None]
     if by_name:
@@ -74,7 +74,7 @@ async def show_mode(run: Run, *, form: ReportForm) -> Exit:
         text = f"! this is without {named}: only about the requesters named there; see policy explain for one object"
         parts.append(Lines(shown(text, "yellow")))
     if labels is None and any(policy.spec.match.namespace_labels for policy in speaking):
-        parts.append(Lines(Text(f"! the labels of namespace {run.namespace} cannot be read; policies that match by "
+        parts.append(Lines(Text(f"! the labels of namespace {namespace} cannot be read; policies that match by "
                                 "them are taken not to match", "yellow")))  # fmt: skip
     parts += [
         Lines(shown(f"! apol/{name} cannot be read by this program; the operator may halt everything because of it",

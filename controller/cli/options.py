@@ -17,6 +17,8 @@ class Connection:
     namespace: str | None = None
     context: str | None = None
     kubeconfig: str | None = None
+    username: str | None = None
+    groups: tuple[str, ...] = ()
 
 
 class ListForm(StrEnum):
@@ -47,6 +49,12 @@ class PageForm(StrEnum):
     NAME = "name"
 
 
+class CreatedForm(StrEnum):
+    JSON = "json"
+    YAML = "yaml"
+    NAME = "name"
+
+
 class GraphForm(StrEnum):
     TEXT = "text"
     MERMAID = "mermaid"
@@ -56,6 +64,40 @@ class GraphForm(StrEnum):
 class DataForm(StrEnum):
     JSON = "json"
     YAML = "yaml"
+
+
+@dataclass(frozen=True)
+class Starting:
+    """How something is proposed. None = not said. `dry_run`: the API server's; `preview`: our mode DryRun."""
+
+    name: str | None
+    reason: str | None
+    ticket: str | None
+    runner: str | None
+    dry_run: bool
+    preview: bool
+    wait: bool
+    timeout_seconds: float | None
+    form: CreatedForm | None
+
+
+@dataclass(frozen=True)
+class Operator:
+    """Where the operator is. None = looked for."""
+
+    namespace: str | None
+    lease: str
+    account: str | None
+
+
+@dataclass(frozen=True)
+class Following:
+    """How what follows something finished is proposed. `form`: only print the manifest."""
+
+    name: str | None
+    reason: str | None
+    wait: bool
+    form: DataForm | None
 
 
 class KindChoice(StrEnum):
@@ -82,8 +124,18 @@ def namespace_name(text: str) -> str:
 def runbook_name(text: str) -> str:
     """The name of a runbook from NAME or arb/NAME. Raises ValueError."""
     kind, slash, name = text.rpartition("/")
-    if (slash and kind not in ("arb", "actionrunbook")) or name in _NO_NAMES or "%" in text or "/" in kind:
+    known = ("arb", "actionrunbook", "actionrunbooks", "runbook", "actionrunbook.actionoperator.dev")
+    if (slash and kind.lower() not in known) or name in _NO_NAMES or "%" in text:
         raise ValueError(f"{text!r} is not a runbook; write NAME or arb/NAME")
+    return name
+
+
+def type_name(text: str) -> str:
+    """The name of an action type from NAME or at/NAME. Raises ValueError."""
+    kind, slash, name = text.rpartition("/")
+    known = ("at", "actiontype", "actiontypes", "type", "actiontype.actionoperator.dev")
+    if (slash and kind.lower() not in known) or name in _NO_NAMES or "%" in text:
+        raise ValueError(f"{text!r} is not an action type; write NAME or at/NAME")
     return name
 
 

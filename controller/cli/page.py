@@ -27,7 +27,7 @@ from controller.core.steps import given_up
 LONGEST_VALUE = 160
 BRIEF_HISTORY = 5
 
-_RESULTS = {
+RESULTS = {
     AttemptResult.SUCCEEDED: "green",
     AttemptResult.FAILED: "red",
     AttemptResult.NOT_DONE: "yellow",
@@ -177,7 +177,7 @@ def _work(model: Model, now: datetime) -> list[RenderableType]:
             Text(str(attempt.number)),
             Text(clock(attempt.started_at)),
             Text(took(attempt.started_at, attempt.finished_at or now)),
-            Text(str(attempt.result), _RESULTS[attempt.result]) if attempt.result else Text("running", "cyan"),
+            Text(str(attempt.result), RESULTS[attempt.result]) if attempt.result else Text("running", "cyan"),
             Text(str(attempt.reason or "-")),
             shown(attempt.message or "-"),
         )

@@ -3,7 +3,7 @@
 from controller.api.actiontype import ActionType
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
-from controller.cli.catalogue import catalogue
+from controller.cli.catalogue import catalogue, types_table
 from controller.cli.data import clean, full_name, list_of, write
 from controller.cli.exits import Exit
 from controller.cli.find import BOTH, fetch, find
@@ -60,7 +60,7 @@ async def describe(run: Run, name: str, *, form: PageForm) -> Exit:
     return Exit.OK
 
 
-async def list_types(run: Run, name: str | None, *, form: PageForm) -> Exit:
+async def list_types(run: Run, name: str | None, *, form: ListForm) -> Exit:
     try:
         listed = (await run.api.list(TYPES)).items
     except NotFound:
@@ -70,15 +70,17 @@ async def list_types(run: Run, name: str | None, *, form: PageForm) -> Exit:
         raise Refused(unknown_action(by_name, name), Exit.NOT_FOUND)
     chosen = [raw for key, raw in sorted(by_name.items()) if name in (None, key)]
     match form:
-        case PageForm.JSON | PageForm.YAML:
+        case ListForm.JSON | ListForm.YAML:
             objects = [clean(raw, ActionType.INFO) for raw in chosen]
             write(run.out, list_of(objects) if name is None else objects[0], form)
-        case PageForm.NAME:
+        case ListForm.NAME:
             run.out.file.writelines(f"{full_name(ActionType.INFO, raw['metadata']['name'])}\n" for raw in chosen)
         case _ if not chosen:
             run.note(
                 "no action types, so nothing can run: apply the catalogue (kubectl apply --server-side -f catalog/)"
             )
+        case ListForm.TABLE if name is None:
+            draw(run.out, types_table([ActionType.model_validate(raw) for raw in chosen]))
         case _:
             draw(run.out, catalogue([ActionType.model_validate(raw) for raw in chosen]))
     return Exit.OK

@@ -1,4 +1,4 @@
-"""The commands about policies: halt, mode, policy explain. (`resume` is in `main`: it also ends a suspension.)"""
+"""The commands about policies: halt, mode, policy explain. (`resume` is in `steer`: it also ends a suspension.)"""
 
 from enum import StrEnum
 from typing import Annotated
@@ -7,21 +7,17 @@ import typer
 
 from controller.cli.arguments import (
     Actions,
-    Context,
-    Kubeconfig,
     Manifest,
     Name,
-    Namespace,
     OnlyNamespaces,
     Reason,
     Report,
     Risks,
     Selector,
     Yes,
-    connection,
-    run,
     scope,
 )
+from controller.cli.declaring import Work, command
 from controller.cli.options import ReportForm
 
 rules = typer.Typer()
@@ -34,7 +30,7 @@ class ModeChoice(StrEnum):
     EXECUTE = "Execute"
 
 
-@rules.command()
+@command(rules, namespaced=False)
 def halt(
     context: typer.Context,
     reason: Reason = "",
@@ -43,20 +39,17 @@ def halt(
     actions: Actions = None,
     risks: Risks = None,
     output: Manifest = None,
-    context_name: Context = None,
-    kubeconfig: Kubeconfig = None,
-) -> None:
-    """Let nothing new start, everywhere unless limited, until `resume`. Asks nothing."""
+) -> Work:
+    """The kill switch: let nothing new start until `resume`.
+
+    Everywhere, or in what the options name. Asks nothing."""
     from controller.cli.halting import halt as halt_scope
 
     limits = scope(context, namespaces, selector, actions, risks)
-    run(
-        connection(context, None, context_name, kubeconfig),
-        lambda run: halt_scope(run, limits, reason=reason, form=output),
-    )
+    return lambda run: halt_scope(run, limits, reason=reason, form=output)
 
 
-@rules.command()
+@command(rules, namespaced=False)
 def mode(
     context: typer.Context,
     mode: Annotated[
@@ -70,10 +63,10 @@ def mode(
     actions: Actions = None,
     risks: Risks = None,
     output: Report = ReportForm.TEXT,
-    context_name: Context = None,
-    kubeconfig: Kubeconfig = None,
-) -> None:
-    """Show the mode that policies say and that is in force, or say one by a policy of its own."""
+) -> Work:
+    """Show which mode is in force, or say one.
+
+    Says it by a policy of its own."""
     from controller.api.names import Mode
     from controller.cli.modes import change_mode, clear_mode, show_mode
 
@@ -81,26 +74,24 @@ def mode(
     if mode is not None and clear:
         raise typer.BadParameter("give either a mode or --clear")
     if mode is not None:
-        where = connection(context, None, context_name, kubeconfig)
-        run(where, lambda run: change_mode(run, Mode(mode.value), limits, reason=reason, yes=yes))
+        said = Mode(mode.value)
+        return lambda run: change_mode(run, said, limits, reason=reason, yes=yes)
     if clear:
-        run(connection(context, None, context_name, kubeconfig), lambda run: clear_mode(run, limits))
+        return lambda run: clear_mode(run, limits)
     if len(limits.namespaces) > 1 or limits.namespace_labels or limits.actions or limits.risks:
         raise typer.BadParameter("to show the mode, give at most one --namespace")
-    shown = connection(context, next(iter(limits.namespaces), None), context_name, kubeconfig)
-    run(shown, lambda run: show_mode(run, form=output))
+    namespace = next(iter(limits.namespaces), None)
+    return lambda run: show_mode(run, namespace or run.namespace, form=output)
 
 
-@policy.command()
+@command(policy)
 def explain(
-    context: typer.Context,
     name: Name,
     output: Report = ReportForm.TEXT,
-    namespace: Namespace = None,
-    context_name: Context = None,
-    kubeconfig: Kubeconfig = None,
-) -> None:
-    """Show every policy: whether it is about one proposal or workflow, why not, what it contributes, what holds."""
+) -> Work:
+    """Show what the policies say about one.
+
+    Every policy: whether it is about it, why not, what it contributes; and what is in force."""
     from controller.cli.explaining import explain_policies
 
-    run(connection(context, namespace, context_name, kubeconfig), lambda run: explain_policies(run, name, form=output))
+    return lambda run: explain_policies(run, name, form=output)

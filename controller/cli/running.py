@@ -2,55 +2,42 @@
 
 from collections.abc import Mapping
 
-from controller.api.names import Mode
 from controller.api.workflow import ActionWorkflow
-from controller.cli.data import write
+from controller.cli.asking import somebody_there
+from controller.cli.creating import asked_for
 from controller.cli.exits import Exit
-from controller.cli.items import Item
-from controller.cli.options import DataForm
+from controller.cli.options import Starting
+from controller.cli.proposed import Said, end, mode_of, only_observed, settled
 from controller.cli.refusals import Refused
-from controller.cli.screen import one_line
 from controller.cli.session import Run
-from controller.cli.watching import wait_for
+from controller.client.errors import ObserveOnlyError
 from controller.client.runbooks import typed
 from controller.core.errors import Conflict
+from controller.core.runbook import schema_of
 
 
-async def run_runbook(
-    run: Run,
-    runbook: str,
-    given: Mapping[str, str],
-    *,
-    name: str | None,
-    reason: str | None,
-    runner: str | None,
-    dry_run: bool,
-    form: DataForm | None,
-    then_wait: bool,
-) -> Exit:
+async def run_runbook(run: Run, runbook: str, given: Mapping[str, str], how: Starting) -> Exit:
+    """The whole command."""
+    how = settled(how)
     entry = await run.client.runbook(runbook, namespace=run.namespace)
     parameters = typed(entry, given)
-    mode = Mode.DRY_RUN if dry_run else Mode.EXECUTE
-    if form is not None:
-        body = await run.client.runbook_manifest(
-            entry, parameters, name=name, reason=reason, service_account_name=runner, mode=mode
-        )
-        write(run.out, body, form)
-        return Exit.OK
+    if somebody_there():
+        parameters |= asked_for(run, schema_of(entry.runbook.spec), parameters)
     try:
         made = await run.client.run_runbook(
             runbook,
             parameters,
             namespace=run.namespace,
-            name=name,
-            reason=reason,
-            service_account_name=runner,
-            mode=mode,
+            name=how.name,
+            reason=how.reason,
+            ticket=how.ticket,
+            service_account_name=how.runner,
+            mode=mode_of(how),
+            dry_run=how.dry_run,
         )
+    except ObserveOnlyError as error:
+        raise only_observed(error) from None
     except Conflict:
-        raise Refused(f"aw/{name} is there already: give the run another name with --name, or none") from None
-    item = Item(ActionWorkflow, made.model_dump(mode="json", by_alias=True))
-    what = "dry run of" if dry_run else "runs"
-    said = f"{item.short} {what} runbook {runbook}; see: kubectl actions watch {item.short} -n {item.namespace}"
-    run.out.print(one_line(said), soft_wrap=True)
-    return await wait_for(run, item, timeout_seconds=None) if then_wait else Exit.OK
+        raise Refused(f"aw/{how.name} is there already: give the run another name with --name, or none") from None
+    runs = "previews" if how.preview else "runs"
+    return await end(run, ActionWorkflow, made, Said(f"{runs} runbook {runbook}", f"would run runbook {runbook}"), how)

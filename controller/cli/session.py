@@ -55,6 +55,16 @@ def carry_out(connection: Connection, work: Callable[[Run], Awaitable[Exit]]) ->
 
 
 async def _with_client(connection: Connection, work: Callable[[Run], Awaitable[Exit]], err: Console) -> Exit:
-    client = ActionClient(kubeconfig=connection.kubeconfig, context=connection.context, namespace=connection.namespace)
-    async with client:
+    async with client_of(connection) as client:
         return await work(Run(client, screen(), err))
+
+
+def client_of(connection: Connection) -> ActionClient:
+    """The client that the options name."""
+    return ActionClient(
+        kubeconfig=connection.kubeconfig,
+        context=connection.context,
+        namespace=connection.namespace,
+        as_user=connection.username,
+        as_groups=connection.groups,
+    )

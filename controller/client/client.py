@@ -36,7 +36,7 @@ class ActionClient:
     """Speaks to one API server as one user: `async with ActionClient(namespace="shop") as client`.
 
     Credentials: the given kubeconfig or context; `KUBECONFIG`; the pod's ServiceAccount; `~/.kube/config`. The
-    namespace is the given one, else the context's, else `default`.
+    namespace is the given one, else the context's, else `default`. `as_user`, `as_groups`: whom to impersonate.
 
     Before it creates something the client checks what the operator would refuse, by the ActionTypes and ActionPolicies
     of the cluster. What the user may not read (types, policies, the namespace's labels) is left to the operator, which
@@ -45,13 +45,20 @@ class ActionClient:
     """
 
     def __init__(
-        self, *, kubeconfig: str | None = None, context: str | None = None, namespace: str | None = None
+        self,
+        *,
+        kubeconfig: str | None = None,
+        context: str | None = None,
+        namespace: str | None = None,
+        as_user: str | None = None,
+        as_groups: Sequence[str] = (),
     ) -> None:
         self._session = Session(Login(kubeconfig, context))
         self._namespace = namespace
         self._identity: Json | None = None
         self._asked_identity = False
-        self.api = Api(self._session)
+        own = Api(self._session)
+        self.api = own.as_member(as_user, as_groups) if as_user else own
 
     async def __aenter__(self) -> "ActionClient":
         if self._namespace is None:
@@ -83,8 +90,11 @@ class ActionClient:
         starting_deadline_seconds: int | None = None,
         active_deadline_seconds: int | None = None,
         ttl_seconds_after_finished: int | None = None,
+        dry_run: bool = False,
     ) -> ActionProposal:
         """Creates an ActionProposal and returns it. Without a name it gets that of the action and a random part.
+
+        `dry_run`: the API server checks it and stores nothing. (`mode="DryRun"` is stored, and stops at the preview.)
 
         Raises:
             ValueError: there is no such action; the text lists those there are, the closest first.
@@ -108,7 +118,7 @@ class ActionClient:
             "ttlSecondsAfterFinished": ttl_seconds_after_finished,
         }
         body = await proposal_manifest(self.api, namespace or self.namespace, name, fields)
-        return await create(self.api, ActionProposal, body)
+        return await create(self.api, ActionProposal, body, dry_run=dry_run)
 
     async def propose_workflow(
         self,
@@ -173,10 +183,12 @@ class ActionClient:
         mode: str = Mode.EXECUTE,
         not_before: datetime | None = None,
         ttl_seconds_after_finished: int | None = None,
+        dry_run: bool = False,
     ) -> ActionWorkflow:
         """Creates an ActionWorkflow that runs an ActionRunbook of the same namespace, and returns it.
 
         Without a name it gets that of the runbook and a random part; without a reason, the runbook's description.
+        `dry_run`: the API server checks it and stores nothing.
 
         Raises:
             ValueError: there is no such runbook, or it runs actions that do not exist.
@@ -196,7 +208,7 @@ class ActionClient:
             not_before=not_before,
             ttl_seconds_after_finished=ttl_seconds_after_finished,
         )
-        return await create(self.api, ActionWorkflow, body)
+        return await create(self.api, ActionWorkflow, body, dry_run=dry_run)
 
     async def runbook(self, name: str, *, namespace: str | None = None) -> RunbookEntry:
         """The runbook as it is now. Raises ValueError with the names nearest to it where there is none."""

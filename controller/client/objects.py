@@ -34,13 +34,16 @@ async def steps_of(api: Api, workflow: ActionWorkflow) -> list[ActionProposal]:
     return found
 
 
-async def create(api: Api, kind: type[T], body: Json) -> T:
-    """Creates it, again after a lost answer: the name is fixed, so it is made once. Raises Conflict if it is taken."""
+async def create(api: Api, kind: type[T], body: Json, *, dry_run: bool = False) -> T:
+    """Creates it, again after a lost answer: the name is fixed, so it is made once. Raises Conflict if it is taken.
+
+    `dry_run`: only has the API server check it; the answer is what it would store.
+    """
     name, namespace = body["metadata"]["name"], body["metadata"]["namespace"]
     lost = False
     for remaining in reversed(range(WRITE_TRIES)):
         try:
-            return _model(kind, await api.create(resource(kind.INFO), body, namespace=namespace))
+            return _model(kind, await api.create(resource(kind.INFO), body, namespace=namespace, dry_run=dry_run))
         except LostAnswer:
             lost = True
             if not remaining:

@@ -1,14 +1,13 @@
 """Running a runbook: from texts to values, what is wrong with them, and the workflow to create. Pure."""
 
-import json
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
-from typing import Any
 
 from controller.api.common import ObjectMeta
 from controller.api.workflow import ActionWorkflow, WorkflowSpec
 from controller.client.errors import ValidationError
 from controller.client.rules import Asked
+from controller.client.values import typed_values
 from controller.core.definition import definition_of
 from controller.core.graph import step_path
 from controller.core.ports import Json
@@ -17,17 +16,7 @@ from controller.core.runbook import RunbookEntry, own_faults, schema_of
 
 def typed(entry: RunbookEntry, given: Mapping[str, str]) -> Json:
     """What people type as the runbook's schema types it. What does not fit stays text, for `check_values` to tell."""
-    properties = schema_of(entry.runbook.spec).get("properties") or {}
-    return {name: _typed(properties.get(name) or {}, text) for name, text in given.items()}
-
-
-def _typed(schema: Json, text: str) -> Any:
-    if schema.get("type") == "string":
-        return text
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
+    return typed_values(schema_of(entry.runbook.spec), given)
 
 
 def check_values(entry: RunbookEntry, values: Json) -> None:

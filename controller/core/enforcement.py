@@ -31,6 +31,8 @@ class Enforcement:
 
     since: datetime | None
     fault: str | None
+    unreadable: bool = False
+    """Whether the fault is only that we may not look."""
 
     def proves(self, at: datetime, grace_seconds: float) -> bool:
         """Whether the identities in an object made at `at`, by the API server's clock, are proven.

@@ -39,7 +39,9 @@ class AdmissionPolicies:
         try:
             lists = await asyncio.gather(*(self._stored(resource) for resource in ADMISSION))
         except RightMissing as error:
-            return Enforcement(None, f"the operator cannot see whether identities are checked: {error}")
+            return Enforcement(
+                None, f"the operator cannot see whether identities are checked: {error}", unreadable=True
+            )
         found = {resource.kind: items for resource, items in zip(ADMISSION, lists, strict=True)}
         before, self._digests = self._digests, {}
 

@@ -11,6 +11,7 @@ from functools import partial
 from time import perf_counter
 
 import aiohttp
+from multidict import CIMultiDict
 
 from controller.core.ports import Json, PatchForm, Propagation, Resource
 from controller.kube import answers, paths
@@ -23,6 +24,7 @@ PAGE_SIZE = 250
 _JSON = "application/json"
 _ACCEPT = {"Accept": _JSON}
 _METADATA_ONLY = {"Accept": "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"}
+_PLAIN = {"Accept": "text/plain, application/json"}
 _SEND = {"Accept": _JSON, "Content-Type": _JSON}
 _PATCH = {
     # JSON is YAML too; server-side apply has no name of its own for it.
@@ -49,6 +51,7 @@ class Api:
 
     session: Session
     headers: Mapping[str, str] | None = None
+    """Sent with each request; a `CIMultiDict` where a name comes more than once."""
     before_change: Callable[[], None] | None = None
     timeout_seconds: float | None = None
     patient: bool = True
@@ -57,6 +60,11 @@ class Api:
     def as_user(self, username: str, before_change: Callable[[], None] | None = None) -> "Api":
         """The same API server, spoken to as another user by impersonation."""
         return replace(self, headers={"Impersonate-User": username}, before_change=before_change)
+
+    def as_member(self, username: str, groups: Sequence[str]) -> "Api":
+        """The same as a user of these groups, as kubectl's `--as` and `--as-group`."""
+        named = [("Impersonate-User", username), *(("Impersonate-Group", group) for group in groups)]
+        return replace(self, headers=CIMultiDict(named))
 
     def once(self) -> "Api":
         """The same, with reads tried once: for asking whether it answers at all."""
@@ -83,6 +91,25 @@ class Api:
         asked = Asked("get", Resource("", "", "apigroups", "APIGroupList", namespaced=False), None)
         found = await self._read(partial(self._ask, asked, "GET", "/apis", _ACCEPT))
         return frozenset(group["name"] for group in found.get("groups") or ())
+
+    async def version(self) -> Json:
+        """What the API server says of itself: `major`, `minor`, `gitVersion`."""
+        asked = Asked("get", Resource("", "", "version", "Info", namespaced=False), None)
+        return await self._read(partial(self._ask, asked, "GET", "/version", _ACCEPT))
+
+    async def text(self, resource: Resource, name: str, subresource: str, *, namespace: str, **query: str) -> str:
+        """What a subresource answers in plain text, as the logs of pods are. Raises NotFound."""
+        asked = Asked("get", resource, namespace, name, subresource)
+        path = paths.item(resource, namespace, name, subresource) + paths.query(**query)
+
+        async def read() -> str:
+            answer = await self._exchange(asked, "GET", path, _PLAIN, None)
+            error = answers.judge(asked, answer.status, answer.headers, answer.body, datetime.now(UTC))
+            if error is not None:
+                raise error
+            return answer.body.decode(errors="replace")
+
+        return await (read_again(read) if self.patient else read())
 
     async def list(
         self,
@@ -235,7 +262,7 @@ class Api:
     ) -> RawAnswer:
         sent = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         if self.headers:
-            headers = {**headers, **self.headers}
+            headers = CIMultiDict([*headers.items(), *self.headers.items()])
         if asked.may_change and self.before_change is not None:
             self.before_change()
         began, code = perf_counter(), None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 import aiohttp
+from multidict import CIMultiDict
 from yarl import URL
 
 from controller.core.errors import PermanentFailure, TransientFailure
@@ -105,7 +106,7 @@ class Session:
     ) -> RawAnswer:
         pool = await self._pool_of(credentials)
         if credentials.authorization:
-            headers = {**headers, "Authorization": credentials.authorization}
+            headers = CIMultiDict([*headers.items(), ("Authorization", credentials.authorization)])
         async with pool.request(
             method,
             URL(credentials.server + path, encoded=True),

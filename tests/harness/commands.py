@@ -9,9 +9,10 @@ from controller.cli.main import app
 from harness.stage import Stage
 
 
-def actions(stage: Stage, *arguments: str) -> tuple[int, str, str]:
-    """`kubectl actions -n NAMESPACE ...`: exit code, output, errors."""
+def actions(stage: Stage, *arguments: str, user: str | None = None) -> tuple[int, str, str]:
+    """`kubectl actions -n NAMESPACE ...` as a user, or the administrator: exit code, output, errors."""
+    config = stage.cluster.kubeconfig_of(user) if user else stage.cluster.kubeconfig
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err), pytest.raises(SystemExit) as end:
-        app(["-n", stage.namespace, "--kubeconfig", str(stage.cluster.kubeconfig), *arguments])
+        app(["-n", stage.namespace, "--kubeconfig", str(config), *arguments])
     return int(end.value.code or 0), out.getvalue(), err.getvalue()
