@@ -1,4 +1,4 @@
-"""Fill what is made from code in docs/: fields of the kinds; parameters, facts, rights and examples of action types.
+"""Fill what is made from code in docs/: fields of the kinds; action types; words, settings and commands.
 
     python hack/doc_tables.py [--check]
 
@@ -18,6 +18,7 @@ from controller.api.crd import crd
 from controller.api.kinds import KINDS
 from controller.runtime.clock import utc_now
 from hack.action_pages import action_parts
+from hack.reference_pages import reference_parts
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -36,7 +37,7 @@ Schema = Mapping[str, Any]
 def tables() -> dict[str, str]:
     """Every part by its name: `KIND.spec`, `KIND.status`; of each action type its parameters and those of its page."""
     actions = built_ins(utc_now)
-    made = action_parts(actions)
+    made = action_parts(actions) | reference_parts()
     for kind in KINDS:
         parts = crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
         for part in ("spec", "status"):
