@@ -5,6 +5,8 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 LOCK_ARGS ?=
+AUDIT_SERVICE ?= pypi
+AUDIT_UNREACHABLE ?= fail
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -23,7 +25,7 @@ LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --genera
 .PHONY: help
 help: ## list the targets (this)
 	@echo 'make TARGET [VARIABLE=value]'
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 ##### Setting up
 
@@ -104,6 +106,18 @@ check: $(INSTALLED) ## format, lint, types, layers, generated files and tables: 
 	if [ -n "$$failed" ]; then echo "== make check: failed:$$failed"; exit 1; fi; \
 	echo '== make check: all good'
 
+# With what only the documentation needs; nothing else imports it.
+.PHONY: docs
+docs: $(INSTALLED) ## make the site of the documentation: build/site
+	@$(INSTALL_LOCK) -r requirements/docs.txt
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# A service that does not answer is an error (AUDIT_UNREACHABLE=skip: only told). AUDIT_SERVICE: pypi or osv.
+.PHONY: check-supply-chain
+check-supply-chain: $(INSTALLED) ## bill of materials (build/sbom.json), and known vulnerabilities of all that is locked
+	@$(INSTALL_LOCK) -r requirements/supply-chain.txt
+	$(BIN)/python hack/supply_chain.py --service $(AUDIT_SERVICE) --unreachable $(AUDIT_UNREACHABLE)
+
 ##### Testing. PYTEST_ARGS goes to pytest: make test-unit PYTEST_ARGS='-k backoff -x'
 
 .PHONY: test
@@ -161,6 +175,8 @@ lock: $(INSTALLED) ## make the locks in requirements/ from pyproject.toml (LOCK_
 	@$(INSTALL_LOCK) -r requirements/lock.txt
 	$(LOCK) pyproject.toml --output-file requirements/run.txt
 	$(LOCK) pyproject.toml --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
+	$(LOCK) --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt
+	$(LOCK) --group supply-chain --constraint requirements/dev.txt --output-file requirements/supply-chain.txt
 	$(LOCK) --group go --no-annotate --output-file requirements/go.txt
 	$(LOCK) --group lock --no-annotate --output-file requirements/lock.txt
 	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')" | \
