@@ -95,7 +95,8 @@ def agents(said: dict[str, str]) -> None:
 
 
 def stop_everything(said: dict[str, str]) -> None:
-    assert "payments fail" in words(said, "kubectl actions mode") + words(said, "kubectl actions policy explain")
+    for command in ("kubectl actions mode", "kubectl actions policy explain"):
+        assert "kubectl-actions-halt" in words(said, command)
     assert words(said, "kubectl actions wait restart-checkout").endswith("exit code 13\n")
     assert [text for name, text in said.items() if "can-i" in name] == ["no\n", "yes\n"]
 
