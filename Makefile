@@ -5,6 +5,8 @@ PYTHON ?= python3
 PYTEST_ARGS ?=
 BENCH_ARGS ?=
 LOCK_ARGS ?=
+AUDIT_SERVICE ?= pypi
+AUDIT_UNREACHABLE ?= fail
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -26,7 +28,7 @@ PROMTOOL := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/action-operator/promtool-$(PR
 .PHONY: help
 help: ## list the targets (this)
 	@echo 'make TARGET [VARIABLE=value]'
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 ##### Setting up
 
@@ -83,16 +85,14 @@ binaries: $(INSTALLED) ## get the programs of the local Kubernetes: 8 minutes th
 	@$(call need_go)
 	@$(BIN)/python -m localcluster build
 
-<<<<<<< HEAD
 .PHONY: helm
 helm: $(INSTALLED) ## get Helm for the tests of the chart: 3 minutes the first time, then kept in the cache
 	@$(BIN)/python -m localcluster helm >/dev/null
-=======
+
 .PHONY: promtool
 promtool: ## build promtool, with which alerts are tested: 4 minutes the first time, then kept in the cache
 	cd hack/promtool && CGO_ENABLED=0 GOTOOLCHAIN=local GOFLAGS= GOWORK=off go build -trimpath -buildvcs=false \
 	  -tags remove_all_sd -ldflags '-s -w' -o '$(PROMTOOL)' github.com/prometheus/prometheus/cmd/promtool
->>>>>>> metrics
 
 ##### Working on the code
 
@@ -130,6 +130,18 @@ check-chart: helm ## known faults in the manifests of the chart and in the Docke
 	"$$($(BIN)/python -m localcluster helm 2>/dev/null)" template action-operator charts/action-operator \
 	  --namespace action-operator >$(CHART_TOOLS)/chart.yaml
 	$(CHART_TOOLS)/bin/checkov --file $(CHART_TOOLS)/chart.yaml --config-file hack/checkov.yaml
+
+# With what only the documentation needs; nothing else imports it.
+.PHONY: docs
+docs: $(INSTALLED) ## make the site of the documentation: build/site
+	@$(INSTALL_LOCK) -r requirements/docs.txt
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
+# A service that does not answer is an error (AUDIT_UNREACHABLE=skip: only told). AUDIT_SERVICE: pypi or osv.
+.PHONY: check-supply-chain
+check-supply-chain: $(INSTALLED) ## bill of materials (build/sbom.json), and known vulnerabilities of all that is locked
+	@$(INSTALL_LOCK) -r requirements/supply-chain.txt
+	$(BIN)/python hack/supply_chain.py --service $(AUDIT_SERVICE) --unreachable $(AUDIT_UNREACHABLE)
 
 ##### Testing. PYTEST_ARGS goes to pytest: make test-unit PYTEST_ARGS='-k backoff -x'
 
@@ -199,6 +211,8 @@ lock: $(INSTALLED) ## make the locks in requirements/ from pyproject.toml (LOCK_
 	$(LOCK) pyproject.toml --output-file requirements/run.txt
 	$(LOCK) pyproject.toml --extra dev --constraint requirements/run.txt --output-file requirements/dev.txt
 	$(LOCK) --group chart --no-annotate --output-file requirements/chart.txt
+	$(LOCK) --group docs --constraint requirements/dev.txt --output-file requirements/docs.txt
+	$(LOCK) --group supply-chain --constraint requirements/dev.txt --output-file requirements/supply-chain.txt
 	$(LOCK) --group go --no-annotate --output-file requirements/go.txt
 	$(LOCK) --group lock --no-annotate --output-file requirements/lock.txt
 	$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires'], sep='\n')" | \

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""Fill what is made from code in docs/: fields of the kinds; what there is to say of action types; the chart's values.
-=======
-"""Fill what is made from code in docs/: fields of the kinds; parts of the pages of action types; metrics.
->>>>>>> metrics
+"""Fill what is made from code in docs/: kinds, action types, metrics, words, settings, commands, the chart's values.
 
     python hack/doc_tables.py [--check]
 
@@ -22,11 +18,9 @@ from controller.api.crd import crd
 from controller.api.kinds import KINDS
 from controller.runtime.clock import utc_now
 from hack.action_pages import action_parts
-<<<<<<< HEAD
 from hack.chart import values_table
-=======
 from hack.metric_table import metric_table
->>>>>>> metrics
+from hack.reference_pages import reference_parts
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -45,11 +39,8 @@ Schema = Mapping[str, Any]
 def tables() -> dict[str, str]:
     """Every part by its name: `KIND.spec`, `KIND.status`; of action types parameters and page; `metrics`."""
     actions = built_ins(utc_now)
-<<<<<<< HEAD
-    made = action_parts(actions) | {"chart.values": values_table()}
-=======
-    made = action_parts(actions) | {"metrics": metric_table()}
->>>>>>> metrics
+    made = action_parts(actions) | reference_parts()
+    made |= {"chart.values": values_table(), "metrics": metric_table()}
     for kind in KINDS:
         parts = crd(kind)["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]
         for part in ("spec", "status"):

@@ -1,19 +1,17 @@
 """The commands of README.md, typed as they stand there into a playground of its own: the tour, then who may do what."""
 
-import os
-import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.guides import ROOT, commands, run, running, section, typed
 
 from localcluster.locks import locked
 
-ROOT = Path(__file__).parents[2]
-TOUR, LEAVE = "A first proposal by hand", "Who may do what"
+README = (ROOT / "README.md").read_text()
+TOUR, LEAVE = section(README, "A first proposal by hand"), section(README, "Who may do what")
 PROPOSAL = """\
 apiVersion: actionoperator.dev/v1alpha1
 kind: ActionProposal
@@ -26,62 +24,11 @@ spec:
 """
 
 
-def commands(heading: str) -> list[str]:
-    """The commands of a section, in order, without those that start and stop the playground."""
-    section = re.search(rf"\n## {heading}\n(.*?)\n## ", (ROOT / "README.md").read_text(), re.DOTALL)
-    assert section
-    lines = "".join(re.findall(r"```console\n(.*?)```", section[1], re.DOTALL)).splitlines()
-    shown = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
-    return [command for command in shown if not command.startswith(("make ", "export "))]
-
-
-def playground(*arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, ROOT / "hack" / "playground.py", *arguments],
-        capture_output=True, text=True, check=False, timeout=120, env=os.environ | {"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 @pytest.fixture
 def shell(tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment that `make up` tells the user to set. Demo and playground would meet at the port of the hook."""
     with locked(Path(tempfile.gettempdir()) / "action-operator-hook.lock"):
         yield from running(tmp_path / "playground")
-
-
-def running(folder: Path) -> Iterator[dict[str, str]]:
-    """A playground from `up` to `down`, each done twice."""
-    told = playground("up", "--dir", str(folder))
-    try:
-        exports = dict(re.findall(r"^  export (\w+)=(.+)$", told, re.MULTILINE))
-        assert exports == {"PATH": f"{folder}/bin:$PATH", "KUBECONFIG": f"{folder}/kubeconfig"}
-        again = playground("up", "--dir", str(folder))
-        assert again == f"already running\n{told}"
-        yield os.environ | {"PATH": f"{folder}/bin:{os.environ['PATH']}", "KUBECONFIG": exports["KUBECONFIG"]}
-    finally:
-        stopped = playground("down", "--dir", str(folder))
-    assert "operator" in stopped
-    assert "control plane" in stopped
-    assert playground("down", "--dir", str(folder)) == "nothing is running\n"
-
-
-def run(shell: dict[str, str], command: str, text: str = "") -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        ["bash", "-c", command], cwd=ROOT, env=shell, input=text,
-        capture_output=True, text=True, check=False, timeout=150,
-    )  # fmt: skip
-
-
-def typed(shell: dict[str, str], heading: str) -> dict[str, str]:
-    """What each command of the section says. Every one must end well."""
-    said: dict[str, str] = {}
-    for command in commands(heading):
-        done = run(shell, command)
-        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
-        said[command] = done.stdout
-    return said
 
 
 def test_every_command_of_the_readme_works(shell: dict[str, str]) -> None:

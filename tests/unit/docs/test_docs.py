@@ -22,7 +22,7 @@ from hack.doc_tables import NOT_YET, outdated
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 SPEC = DOCS / "spec"
-PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md"])
+PAGES = sorted([*DOCS.rglob("*.md"), *(ROOT / name for name in ("README.md", "SECURITY.md", "CONTRIBUTING.md"))])
 
 
 def blocks(page: Path, language: str) -> list[str]:
