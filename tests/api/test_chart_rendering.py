@@ -190,7 +190,11 @@ def test_the_operator_knows_what_it_is_started_with(helm: Helm, tmp_path: Path, 
     served = {int(port) for argument in container["args"] for port in re.findall(r"0\.0\.0\.0:(\d+)", argument)}
     assert served == ports == {8080, 8081}
     probes = [container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")]
-    assert {probe["port"] for probe in probes} == {"health"}
+    assert [(probe["port"], probe["path"]) for probe in probes] == [
+        ("health", "/healthz"),
+        ("health", "/healthz"),
+        ("health", "/readyz"),
+    ]
 
 
 @pytest.mark.parametrize("options", [[], ["--set=replicas=1"]], ids=["two", "one"])
