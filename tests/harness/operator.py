@@ -51,7 +51,8 @@ class OperatorProcess:
 
     @property
     def log(self) -> str:
-        return (self.folder / "operator.log").read_text()
+        log = self.folder / "operator.log"
+        return log.read_text() if log.exists() else ""
 
     def audit(self) -> list[dict[str, Any]]:
         """The records of the audit stream, of all starts."""
