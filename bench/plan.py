@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from bench.figures import approving, graphs, latency, restart, retries, throughput, waiting, writes
+from bench.figures import approving, graphs, latency, restart, retries, takeover, throughput, waiting, writes
 from bench.lab import Lab, lab
 from bench.report import Result
 
@@ -28,6 +28,7 @@ class Plan:
     approvals: int = 20
     awaiting: int = 5000
     workflows: int = 1000
+    takeovers: int = 5
 
     @classmethod
     def of(cls, *, quick: bool) -> "Plan":
@@ -37,7 +38,7 @@ class Plan:
         return cls(
             rounds=3, each=170, burst=500, samples=15, half_seconds=10.0, waiting=2000, idle_seconds=20.0,
             finished=1000, live=50, failing=200, retry_wait_seconds=20.0, approvals=10, awaiting=1000,
-            workflows=100,
+            workflows=100, takeovers=2,
         )  # fmt: skip
 
 
@@ -73,6 +74,10 @@ async def _graphs(lab: Lab, plan: Plan) -> list[Result]:
     return await graphs.measure(lab, burst=plan.workflows)
 
 
+async def _takeover(lab: Lab, plan: Plan) -> list[Result]:
+    return await takeover.measure(lab, rounds=plan.takeovers)
+
+
 Measure = Callable[[Lab, Plan], Awaitable[list[Result]]]
 _GROUPS: tuple[tuple[tuple[str, ...], Measure], ...] = (
     (("P1", "P5", "P6"), _throughput),
@@ -83,6 +88,7 @@ _GROUPS: tuple[tuple[tuple[str, ...], Measure], ...] = (
     (("P11",), _retries),
     (("P12", "P13"), _approving),
     (("P14",), _graphs),
+    (("P15",), _takeover),
 )
 """Figures that one measurement gives."""
 

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from signal import Signals
 
 from localcluster.lifetime import die_with_parent
 
@@ -62,6 +63,9 @@ class Program:
                 return
             await asyncio.sleep(0.02)
         raise RuntimeError(f"{' '.join(self._command[1:4])} is not ready:\n{self._log.read_text()[-3000:]}")
+
+    def signal(self, number: Signals) -> None:
+        os.kill(self._pid, number)
 
     def cpu_seconds(self) -> float:
         """User and system time so far."""
