@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import typer
 from harness import scrape
-from unit.observability.queries import ALERTS, ROOT, Asked, alerts, asked, panels, variables
+from unit.observability.queries import ALERTS, DASHBOARD, ROOT, Asked, alerts, asked, panels, variables
 from unit.runtime.scraped import Scraped
 
 from controller.api.names import Outcome, Phase
@@ -110,6 +110,6 @@ def test_what_an_alert_says_names_labels_that_its_query_leaves(name: str) -> Non
 
 def test_nothing_in_the_files_would_be_taken_for_a_template_of_helm() -> None:
     """They are taken as they are; but a chart's own braces would show that somebody meant otherwise."""
-    for path in sorted(ALERTS.parent.iterdir()):
+    for path in (ALERTS, DASHBOARD):
         for inside in re.findall(r"{{(.*?)}}", path.read_text()):
             assert re.fullmatch(r"\w+| ?\$(labels\.\w+|value( \| humanize\w*)?) ?", inside), (Path(path).name, inside)
