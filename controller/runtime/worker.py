@@ -103,7 +103,8 @@ class Worker:
 
     async def _reconcile(self, key: Key) -> None:
         if key.plural not in _RESOURCES:
-            self._queue.wake(key, await self._declared.reconcile(key))
+            if wake_at := await self._declared.reconcile(key):
+                self._queue.wake(key, wake_at)  # a policy's own time is set by who waits for its limits
             return
         if self._intake.doubted(key):
             await self._read_again(key)
