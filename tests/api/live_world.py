@@ -531,7 +531,9 @@ class Scale(ScaleWorkload):
 
     async def run(self, request: Any, operation: Any) -> Any:
         self.world.sent(request.parameters.name, request.proposal_uid, operation.id)
-        self.world.judge.targets[request.parameters.name] = request.parameters.replicas
+        judge, name = self.world.judge, request.parameters.name
+        judge.changed[name] = datetime.now(UTC), judge.targets[name]
+        judge.targets[name] = request.parameters.replicas
         return await super().run(request, operation)
 
 

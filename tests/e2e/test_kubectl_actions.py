@@ -100,7 +100,8 @@ def test_a_workflow_is_watched_to_its_end(stage: Stage) -> None:
     assert rows == [["wait", "wait", "Succeeded"], ["log-message", "log-message", "Succeeded"]]
     code, _, error = actions(stage, "undo", "flow")
     assert (code, error) == (
-        1, "error: none of the steps of flow can be undone, or all of them were taken back already\n"
+        1, "error: none of the steps of flow can be undone: wait: nothing takes wait back; "
+        "log-message: nothing takes log-message back\n",
     )  # fmt: skip
 
 

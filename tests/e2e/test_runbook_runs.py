@@ -139,7 +139,7 @@ def test_what_is_wrong_with_a_runbook_stands_in_its_status_until_it_is_mended(st
     status = stage.wait("actionrunbooks", "wrong", lambda s: s.get("conditions"), what="no condition")
     (ready,) = status["conditions"]
     assert (ready["status"], ready["reason"]) == ("False", "InvalidRunbook")
-    assert "spec.steps[log].when: line 1, column 1: there is no step lag; did you mean log?" in ready["message"]
+    assert "spec.steps[log].when: line 1, column 1: there is no step lag; nor any that comes" in ready["message"]
     assert "spec.steps[b].action: there is no ActionType wiat" in ready["message"]
     stage.apply(runbook("wrong", LOG))
     stage.wait("actionrunbooks", "wrong", lambda s: s["conditions"][0]["status"] == "True", what="not mended")

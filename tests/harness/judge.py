@@ -28,6 +28,9 @@ from harness.facts import (
     running,
 )  # fmt: skip
 
+MOMENT = timedelta(seconds=1)
+"""Between the look at a target and the claim, and then some."""
+
 
 @dataclass
 class Judge:
@@ -57,6 +60,9 @@ class Judge:
     """By workflow: why its steps must have no effect."""
     first_types: dict[str, int] = field(default_factory=dict)
     """By proposal: the version of its type at its first claim."""
+    changed: dict[str, tuple[datetime, int]] = field(default_factory=dict)
+    """When an action last changed a target, and what it was before: another that was looked at just then, and claimed
+    right after, was looked at before that. Only where operators do several things at the same time."""
     effects: dict[str, int] = field(default_factory=dict)
     """By operation: how often it may have taken effect."""
     counts: dict[str, int] = field(default_factory=dict)
@@ -222,7 +228,7 @@ class Judge:
             and shown is not None
             and all(self.types[action] == version for action, version in shown.types.items())
             and (proceed or vote.digest == raw["status"]["digest"])
-            and (proceed or shown.before == self._values(raw))
+            and (proceed or shown.before in (self._values(raw), self._values(raw, just_before=True)))
             and set(about.actions) <= set(vote.actions)
             and all((vote.by.name, self.namespace, action) in self.rights for action in about.actions)
             and (allow_self or vote.by.name != about.by.name)
@@ -283,16 +289,23 @@ class Judge:
     def _proven(self, at: datetime, since: datetime | None) -> bool:
         return since is not None and at - since >= SETTLED
 
-    def _values(self, raw: Json) -> tuple[Any, ...]:
-        """The values that would be changed, as they are now."""
+    def _values(self, raw: Json, *, just_before: bool = False) -> tuple[Any, ...]:
+        """The values that would be changed, as they are now, or before what was changed in this moment."""
         steps = raw["spec"].get("steps") or [raw["spec"]]
-        return tuple(value for step in steps for value in self.before(step["action"], step["parameters"]))
+        return tuple(
+            value
+            for step in steps
+            for value in self.before(step["action"], step["parameters"], just_before=just_before)
+        )
 
-    def before(self, action: str, parameters: Json) -> tuple[Any, ...]:
+    def before(self, action: str, parameters: Json, *, just_before: bool = False) -> tuple[Any, ...]:
         """What an action would change, as it is now; nothing where the target is as asked."""
         if action != "scale-workload":
             return (None,) if action == "http-request" else ()
         now = self.targets[parameters["name"]]
+        changed = self.changed.get(parameters["name"])
+        if just_before and changed and abs(self.now - changed[0]) <= MOMENT:
+            now = changed[1]
         return () if now == parameters["replicas"] else (now,)
 
     def _digests(self, uid: str, of: Sequence[Json]) -> Iterator[str]:
