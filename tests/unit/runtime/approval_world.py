@@ -283,13 +283,7 @@ class World:
 
     def internal_faults(self) -> float:
         """How often an operator stumbled over itself."""
-        return sum(
-            sample.value
-            for process in self.processes
-            for metric in process.metrics.faults.collect()
-            for sample in metric.samples
-            if sample.name.endswith("_total")
-        )
+        return sum(process.internal_faults() for process in self.processes)
 
 
 def parameters(action: str, number: int) -> Json:

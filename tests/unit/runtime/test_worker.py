@@ -623,6 +623,7 @@ def test_a_step_that_the_api_server_refuses_is_told_and_tried_again() -> None:
         operator.sleep(60)
         await operator.settle()
         assert operator.status(key)["outcome"] == "Succeeded"
+        assert not operator.internal_faults(), "it is no fault of the operator"
 
     played(play)
 
