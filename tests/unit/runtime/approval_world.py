@@ -281,10 +281,6 @@ class World:
             self.outside.answers.insert(0, answer)
             event.set()
 
-    def internal_faults(self) -> float:
-        """How often an operator stumbled over itself."""
-        return sum(process.internal_faults() for process in self.processes)
-
 
 def parameters(action: str, number: int) -> Json:
     match action:

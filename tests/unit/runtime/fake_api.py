@@ -330,11 +330,6 @@ class Operator:
     def sleep(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)
 
-    def internal_faults(self) -> float:
-        """How often the operator stumbled over itself."""
-        samples = (sample for metric in self.metrics.faults.collect() for sample in metric.samples)
-        return sum(sample.value for sample in samples if sample.name.endswith("_total"))
-
     @property
     def told(self) -> list[str]:
         """Reasons of the Events so far."""
