@@ -7,11 +7,12 @@ from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from controller.actions.about import About, Family, Right
 from controller.actions.any_object import ApiVersion, KindName, resolved
-from controller.actions.applying import LENT, PATCH_RESOURCE, Write, despite_races, way_back
+from controller.actions.applying import ATTEMPTS, LENT, PATCH_RESOURCE, Write, way_back
 from controller.actions.base import Action, Parameters
 from controller.actions.field_changes import MISSING, Difference, changes, differences
 from controller.actions.objects import ObjectName, target_of
 from controller.actions.patch_parameters import body_faults
+from controller.actions.races import racing
 from controller.api.base import OpaqueMap
 from controller.api.names import Risk
 from controller.core.errors import NotFound, PermanentFailure
@@ -120,7 +121,7 @@ class ApplyManifest(Action[ApplyManifestParameters]):
             write, stored, target = await _prepared(request)
             return _done(target, await write.made(request, target, stored), created=stored is None)
 
-        return await despite_races(once)
+        return await racing(once, attempts=ATTEMPTS)
 
     async def observe(self, request: Request[ApplyManifestParameters], operation: Operation) -> Done | None:
         write, stored, target = await _prepared(request)

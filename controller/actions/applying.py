@@ -4,18 +4,14 @@ Whether the stored object is as asked is told by a dry run that would change not
 what it makes of defaults and of other spellings (`1000m` is `1`).
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
-
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from controller.actions.about import Right
 from controller.actions.field_changes import Difference, differences, inverse
 from controller.actions.plain_credentials import plain_credentials
 from controller.actions.pod_leave import demand_leave, may_be_put_back
 from controller.actions.pod_rules import has_pods
-from controller.actions.retry import RetryConfig, wait_backoff
 from controller.api.common import Undo
 from controller.core.errors import Conflict, PermanentFailure, TransientFailure
 from controller.core.ports import Cluster, Json, P, PatchForm, Request, Resource, Target
@@ -24,7 +20,8 @@ PATCH_RESOURCE = "patch-resource"
 LENT = Right("", ("secrets",), ("get",), names=("db",), why="only where pods newly get Secrets")
 NO_WAY_BACK = "It cannot be undone by itself: what it changes cannot be put back with a test of what is there then"
 _PODS_BEFORE = "It cannot be undone by itself: its pods had what a generic action may not give them"
-_RACES = RetryConfig(max_attempts=5, min_wait_seconds=0.05, max_wait_seconds=0.5)
+ATTEMPTS = 5
+"""Of a write that others' writes come between."""
 _ANOTHER_MANAGER = "conflict with "
 _DOES_NOT_FIT = "failed to create typed patch object"
 
@@ -82,22 +79,6 @@ class Write:
     async def is_so(self, cluster: Cluster, stored: Json) -> bool:
         """Whether it would change nothing any more."""
         return not differences(stored, await self.send(cluster, dry_run=True))
-
-
-T = TypeVar("T")
-
-
-async def despite_races(once: Callable[[], Awaitable[T]]) -> T:
-    """Does it anew, a few times, where the object was written in between; from its reading on."""
-    async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type(Conflict),
-        stop=stop_after_attempt(_RACES.max_attempts),
-        wait=wait_backoff(_RACES),
-        reraise=True,
-    ):
-        with attempt:
-            return await once()
-    raise AssertionError("tenacity either returns or raises")
 
 
 async def way_back(

@@ -9,22 +9,21 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import Field
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from controller.actions.about import About, Family, Right
 from controller.actions.base import Action, Parameters, cut
 from controller.actions.objects import ObjectName, read, target_of
-from controller.actions.retry import RetryConfig, wait_backoff
+from controller.actions.races import racing
 from controller.api.base import GROUP
 from controller.api.common import Change
 from controller.api.names import Risk
-from controller.core.errors import Conflict, EffectFailed, TransientFailure
+from controller.core.errors import EffectFailed, TransientFailure
 from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Resource, Target, Verified
 
 APPLICATIONS = Resource("argoproj.io", "v1alpha1", "applications", "Application")
 REFRESH = "argocd.argoproj.io/refresh"
 MARK = f"{GROUP}/operation"
-_RACES = RetryConfig(max_attempts=3, min_wait_seconds=0.05, max_wait_seconds=0.5)
+ATTEMPTS = 3
 _FAILED = frozenset({"Failed", "Error"})
 _UNDER_WAY = frozenset({"Running", "Terminating"})
 
@@ -73,15 +72,7 @@ class ArgoCdSync(Action[ArgoCdSyncParameters]):
         )
 
     async def run(self, request: Request[ArgoCdSyncParameters], operation: Operation) -> Done:
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(Conflict),
-            stop=stop_after_attempt(_RACES.max_attempts),
-            wait=wait_backoff(_RACES),
-            reraise=True,
-        ):
-            with attempt:
-                return await _begin(request, operation)
-        raise AssertionError("tenacity either returns or raises")
+        return await racing(lambda: _begin(request, operation), attempts=ATTEMPTS)
 
     async def observe(self, request: Request[ArgoCdSyncParameters], operation: Operation) -> Done | None:
         stored, target = await _read(request)

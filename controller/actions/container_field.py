@@ -12,7 +12,8 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import Field
 
 from controller.actions.base import Action
-from controller.actions.rollouts import RolloutParameters, arrived, held_back, racing, read_rollout
+from controller.actions.races import racing
+from controller.actions.rollouts import ATTEMPTS, RolloutParameters, arrived, held_back, read_rollout
 from controller.actions.workloads import WORKLOADS
 from controller.api.common import Change, Undo
 from controller.core.errors import Conflict, PermanentFailure
@@ -88,7 +89,7 @@ class ContainerField(Action[C]):
         )
 
     async def run(self, request: Request[C], operation: Operation) -> Done:
-        return await racing(lambda: self._once(request))
+        return await racing(lambda: self._once(request), attempts=ATTEMPTS)
 
     async def observe(self, request: Request[C], operation: Operation) -> Done | None:
         workload, target = await read_rollout(request)

@@ -4,19 +4,18 @@ from collections.abc import Mapping
 from typing import Annotated, ClassVar, Self
 
 from pydantic import Field, model_validator
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from controller.actions.about import About, Family, Right
 from controller.actions.any_object import ObjectParameters, OnAnyObject, found
 from controller.actions.field_changes import Difference, changes
 from controller.actions.keys import LABEL_VALUE, check_free, check_keys
-from controller.actions.retry import RetryConfig, wait_backoff
+from controller.actions.races import racing
 from controller.api.common import Undo
 from controller.api.names import Risk
-from controller.core.errors import Conflict, PermanentFailure
+from controller.core.errors import PermanentFailure
 from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Target, Verified
 
-_RACES = RetryConfig(max_attempts=3, min_wait_seconds=0.05, max_wait_seconds=0.5)
+ATTEMPTS = 3
 MAX_KEYS = 32
 
 Key = Annotated[str, Field(min_length=1, max_length=317)]
@@ -125,15 +124,7 @@ class _SetKeys(OnAnyObject[KeysParameters]):
         )
 
     async def run(self, request: Request[KeysParameters], operation: Operation) -> Done:
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(Conflict),
-            stop=stop_after_attempt(_RACES.max_attempts),
-            wait=wait_backoff(_RACES),
-            reraise=True,
-        ):
-            with attempt:
-                return await self._run_once(request)
-        raise AssertionError("tenacity either returns or raises")
+        return await racing(lambda: self._run_once(request), attempts=ATTEMPTS)
 
     async def observe(self, request: Request[KeysParameters], operation: Operation) -> Done | None:
         _, stored, target = await found(request)

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 
 from controller.actions.about import About, Family, Right
 from controller.actions.any_object import OnAnyObject, found
-from controller.actions.applying import LENT, PATCH_RESOURCE, Write, despite_races, way_back
+from controller.actions.applying import ATTEMPTS, LENT, PATCH_RESOURCE, Write, way_back
 from controller.actions.field_changes import changes, differences, pointer
 from controller.actions.marks import OPERATION, mark
 from controller.actions.patch_parameters import Form, PatchResourceParameters
+from controller.actions.races import racing
 from controller.api.names import Risk
 from controller.core.ports import Done, Json, Operation, PatchForm, PreviewResult, Request, Resource, Verified
 
@@ -63,7 +64,7 @@ class PatchResource(OnAnyObject[PatchResourceParameters]):
                 await _write(request, resource, stored, operation).made(request, target, stored)
             return _done(str(target))
 
-        return await despite_races(once)
+        return await racing(once, attempts=ATTEMPTS)
 
     async def observe(self, request: Request[PatchResourceParameters], operation: Operation) -> Done | None:
         resource, stored, target = await found(request)

@@ -11,14 +11,15 @@ from pydantic import Field
 from controller.actions.about import About, Family, Right
 from controller.actions.base import Action
 from controller.actions.marks import is_marked_by, is_marked_since, mark
+from controller.actions.races import racing
 from controller.actions.revisions import Revision, history, images
 from controller.actions.rollouts import (
+    ATTEMPTS,
     RIGHT,
     RolloutParameters,
     arrived,
     held_back,
     is_paused,
-    racing,
     read_rollout,
 )
 from controller.actions.workloads import WORKLOADS, seen_by_its_controller
@@ -87,7 +88,7 @@ class RollbackRollout(Action[RollbackRolloutParameters]):
         )
 
     async def run(self, request: Request[RollbackRolloutParameters], operation: Operation) -> Done:
-        return await racing(lambda: self._once(request, operation))
+        return await racing(lambda: self._once(request, operation), attempts=ATTEMPTS)
 
     async def observe(self, request: Request[RollbackRolloutParameters], operation: Operation) -> Done | None:
         workload, target = await read_rollout(request)

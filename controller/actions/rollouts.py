@@ -1,24 +1,19 @@
 """What the types for the pod template of a workload share: naming it, reading it, and when a change has arrived."""
 
-from collections.abc import Awaitable, Callable
 from enum import StrEnum
 from typing import TypeVar
-
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from controller.actions.about import Right
 from controller.actions.base import Parameters
 from controller.actions.objects import ObjectName, read, target_of
-from controller.actions.retry import RetryConfig, wait_backoff
 from controller.actions.workloads import WORKLOADS, partition, rolled_out, seen_by_its_controller
-from controller.core.errors import Conflict
 from controller.core.ports import Json, Request, Target, Verified
 
 R = TypeVar("R", bound="RolloutParameters")
-T = TypeVar("T")
 
 RIGHT = Right("apps", ("deployments", "statefulsets", "daemonsets"), ("get", "patch"))
-_RACES = RetryConfig(max_attempts=4, min_wait_seconds=0.05, max_wait_seconds=0.5)
+ATTEMPTS = 4
+"""Of a change that others' writes come between."""
 
 
 class RolloutKind(StrEnum):
@@ -39,19 +34,6 @@ async def read_rollout(request: Request[R]) -> tuple[Json, Target]:
     resource, name = WORKLOADS[request.parameters.kind], request.parameters.name
     workload = await read(request.cluster, resource, name, request.namespace)
     return workload, target_of(resource, name, request.namespace, workload)
-
-
-async def racing(once: Callable[[], Awaitable[T]]) -> T:
-    """Looks and changes again when somebody else changed the object in between. Raises Conflict if that goes on."""
-    async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type(Conflict),
-        stop=stop_after_attempt(_RACES.max_attempts),
-        wait=wait_backoff(_RACES),
-        reraise=True,
-    ):
-        with attempt:
-            return await once()
-    raise AssertionError("tenacity either returns or raises")
 
 
 def is_paused(workload: Json) -> bool:

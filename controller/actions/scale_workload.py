@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 from controller.actions.about import About, Family, Right
 from controller.actions.base import Action, Parameters, cut
 from controller.actions.objects import ObjectName, read, target_of
-from controller.actions.rollouts import racing
+from controller.actions.races import racing
+from controller.actions.rollouts import ATTEMPTS
 from controller.actions.workloads import WORKLOADS, all_ready, wanted_replicas
 from controller.api.common import Change, Undo
 from controller.api.names import Risk
@@ -118,7 +119,7 @@ class ScaleWorkload(Action[ScaleWorkloadParameters]):
         if not any(request.parameters.conditions):
             await _set(request, {})
             return _done(request)
-        return await racing(lambda: self._run_if_expected(request))
+        return await racing(lambda: self._run_if_expected(request), attempts=ATTEMPTS)
 
     async def observe(self, request: Request[ScaleWorkloadParameters], operation: Operation) -> Done | None:
         workload, _ = await _read(request)

@@ -7,7 +7,8 @@ from pydantic import Field, model_validator
 from controller.actions.about import About, Family, Right
 from controller.actions.base import Action, Parameters
 from controller.actions.objects import ObjectName, read, target_of
-from controller.actions.rollouts import racing
+from controller.actions.races import racing
+from controller.actions.rollouts import ATTEMPTS
 from controller.actions.scale_workload import AUTOSCALER
 from controller.api.common import Change, Undo
 from controller.api.names import Risk
@@ -94,7 +95,7 @@ class SetHpaBounds(Action[HpaBoundsParameters]):
                 await _patch(request, found)
             return _done(request, bounds_of(found))
 
-        return await racing(once)
+        return await racing(once, attempts=ATTEMPTS)
 
     async def observe(self, request: Request[HpaBoundsParameters], operation: Operation) -> Done | None:
         found, _ = await _read(request)

@@ -9,20 +9,19 @@ from enum import StrEnum
 from typing import Annotated, ClassVar, TypeVar
 
 from pydantic import Field
-from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt
 
 from controller.actions.about import About, Family, Right
 from controller.actions.base import Action, cut
 from controller.actions.nodes import NODE, NodeParameters, read_node
 from controller.actions.pods import PODS, counted, is_ending, is_finished, listed, name_of
-from controller.actions.retry import RetryConfig, wait_backoff
+from controller.actions.races import racing
 from controller.api.common import Change, Undo
 from controller.api.names import Risk
-from controller.core.errors import Conflict, PermanentFailure, RightMissing
+from controller.core.errors import PermanentFailure, RightMissing
 from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Target, Verified
 
 CORDONED = "node.kubernetes.io/unschedulable"
-_RACES = RetryConfig(max_attempts=5, min_wait_seconds=0.05, max_wait_seconds=0.5)
+ATTEMPTS = 5
 _NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _KEY = rf"^([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_NAME}$"
 
@@ -79,19 +78,13 @@ class _ChangeTaint(Action[T]):
         )
 
     async def run(self, request: Request[T], operation: Operation) -> Done:
-        async for attempt in AsyncRetrying(
-            retry=retry_if_exception_type(Conflict),
-            stop=stop_after_attempt(_RACES.max_attempts),
-            wait=wait_backoff(_RACES),
-            reraise=True,
-        ):
-            with attempt:
-                node, _ = await read_node(request)
-                before = value_of(taints_of(node), request.parameters)
-                if before != self.wanted(request.parameters):
-                    await self._write(request, node)
-                return self._done(request)
-        raise AssertionError("tenacity either returns or raises")
+        async def once() -> Done:
+            node, _ = await read_node(request)
+            if value_of(taints_of(node), request.parameters) != self.wanted(request.parameters):
+                await self._write(request, node)
+            return self._done(request)
+
+        return await racing(once, attempts=ATTEMPTS)
 
     async def observe(self, request: Request[T], operation: Operation) -> Done | None:
         node, _ = await read_node(request)

@@ -26,7 +26,6 @@ MADE_BY, US = "app.kubernetes.io/managed-by", "kubectl-actions"
 REASON = "actionoperator.dev/reason"
 CHANGED_BY = "actionoperator.dev/changed-by"
 HALT_NAME, MODE_NAME = "kubectl-actions-halt", "kubectl-actions-mode"
-MAX_REASON = 1024
 _HASH_LENGTH = 8
 _TRIES, _SECONDS = 3, 10.0
 

@@ -23,6 +23,7 @@ from controller.kube.resources import LEASES
 logger = logging.getLogger(__name__)
 
 _RELEASE_SECONDS = 3.0
+_RELEASE_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -131,18 +132,29 @@ class Lease:
             await self._lost.wait()
 
     async def release(self) -> None:
-        """Stop leading and let another take over at once. Never fails; at worst the Lease runs out."""
-        held = self._seen if self._gained.is_set() else None
+        """Stop leading and let another take over at once. Never fails; at worst the Lease runs out.
+
+        A write that was cut off may be stored, may be stored yet, or never: then we look, and again after a conflict.
+        """
         self._lose("given up")
-        if held is None:
-            return
+        with contextlib.suppress(ActionError, TimeoutError):
+            async with asyncio.timeout(_RELEASE_SECONDS):
+                while not await self._released():
+                    await asyncio.sleep(_RELEASE_PAUSE_SECONDS)
+
+    async def _released(self) -> bool:
+        """Whether the Lease is ours no more; says no when another's write came between."""
+        held = self._seen or await self._look()
+        if held is None or held.holder != self._identity:
+            return True
         self._seen = None
-        body = {
-            "metadata": {"resourceVersion": held.resource_version},
-            "spec": {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()},
-        }
-        with contextlib.suppress(ActionError):
+        spec = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
+        body = {"metadata": {"resourceVersion": held.resource_version}, "spec": spec}
+        try:
             await self._api.within(_RELEASE_SECONDS).patch(LEASES, self._name, body, namespace=self._namespace)
+        except Conflict:
+            return False
+        return True
 
     async def _run(self) -> None:
         while True:

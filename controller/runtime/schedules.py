@@ -1,6 +1,5 @@
 """Carries out decisions about schedules: create the run, write, delete finished runs beyond what is kept."""
 
-import logging
 from collections.abc import Iterable
 
 from controller.api.schedule import ActionSchedule
@@ -17,8 +16,6 @@ from controller.runtime.outcome import Handled
 from controller.runtime.reaper import tracked
 from controller.runtime.recorder import Recorder
 from controller.runtime.store import Key, Store
-
-logger = logging.getLogger(__name__)
 
 MAX_ROUNDS = 3
 

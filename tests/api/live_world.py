@@ -451,16 +451,6 @@ class World:
             if {name: (raw.get("status") or {}).get(name) for name in status} != status:
                 self.town.must("PATCH", f"{path}/status", {"status": status})
 
-    def internal_faults(self) -> float:
-        """How often an operator stumbled over itself."""
-        return sum(
-            sample.value
-            for process in self.processes
-            for metric in process.metrics.faults.collect()
-            for sample in metric.samples
-            if sample.name.endswith("_total")
-        )
-
     def _counted_from_outside(self) -> None:
         """What reached the targets, asked of them and not of the operator, is what was told."""
         counted = self.counted

@@ -2,19 +2,17 @@
 
 import io
 import json
-import time
 from collections.abc import Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 import pytest
 import yaml
+from harness.people import give, wait_until_proven
 from harness.stage import API, RUNNER, Json, Stage, deployment
 
 from controller.cli.main import app
 
-RBAC = "rbac.authorization.k8s.io"
-SETTLED_SECONDS = 6.0
 SCALE: Json = {
     "name": "scale", "action": "scale-workload", "parameters": {"kind": "Deployment"},
     "computed": [{"path": "name", "expression": "workflow.parameters.name"},
@@ -54,7 +52,7 @@ def replicas(stage: Stage, name: str) -> int:
 @pytest.fixture(scope="module", autouse=True)
 def _settled(stage: Stage) -> Iterator[None]:
     """Who edits a runbook is proven only some seconds after the admission policies were made."""
-    time.sleep(SETTLED_SECONDS)
+    wait_until_proven(stage.cluster)
     yield
     stage.kubectl("delete", "actionrunbooks", "--all")
 
@@ -139,28 +137,10 @@ def test_what_is_wrong_with_a_runbook_stands_in_its_status_until_it_is_mended(st
     status = stage.wait("actionrunbooks", "wrong", lambda s: s.get("conditions"), what="no condition")
     ready, _ = status["conditions"]
     assert (ready["type"], ready["status"], ready["reason"]) == ("Ready", "False", "InvalidRunbook")
-    assert (
-        "spec.steps[log].when: line 1, column 1: there is no step lag; nor any that comes before this one"
-        in ready["message"]
-    )
+    assert "spec.steps[log].when: line 1, column 1: there is no step lag; nor any that comes" in ready["message"]
     assert "spec.steps[b].action: there is no ActionType wiat" in ready["message"]
     stage.apply(runbook("wrong", LOG))
     stage.wait("actionrunbooks", "wrong", lambda s: s["conditions"][0]["status"] == "True", what="not mended")
-
-
-def give(stage: Stage, *roles: tuple[str, str]) -> None:
-    """Users get the shipped roles, in the namespace."""
-    stage.kubectl("apply", "-f", "config/rbac/roles.yaml")
-    stage.apply(
-        *(
-            {
-                "apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": f"{role}-{user}"},
-                "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
-                "subjects": [{"kind": "User", "name": user, "apiGroup": RBAC}],
-            }
-            for user, role in roles
-        )
-    )  # fmt: skip
 
 
 def test_a_runbook_does_no_more_than_who_last_edited_it_may_propose(stage: Stage) -> None:

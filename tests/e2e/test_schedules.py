@@ -7,29 +7,20 @@ from typing import Any
 
 import pytest
 import yaml
+from harness.people import give, wait_until_proven
 from harness.stage import API, AS_OPERATOR, Json, Stage
 
 from hack.hook_target import HookTarget
 
-RBAC = "rbac.authorization.k8s.io"
 LOG: Json = {"name": "log", "action": "log-message", "parameters": {"message": "hello"}}
 PAUSE: Json = {"name": "pause", "action": "wait", "parameters": {"seconds": 600}}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _people(stage: Stage) -> Iterator[None]:
-    """Alice writes schedules and may propose everything."""
-    stage.kubectl("apply", "-f", "config/rbac/roles.yaml")
-    stage.apply(
-        *(
-            {
-                "apiVersion": f"{RBAC}/v1", "kind": "RoleBinding", "metadata": {"name": f"{role}-alice"},
-                "roleRef": {"apiGroup": RBAC, "kind": "ClusterRole", "name": role},
-                "subjects": [{"kind": "User", "name": "alice", "apiGroup": RBAC}],
-            }
-            for role in ("action-runbook-editor", "action-proposer")
-        )
-    )  # fmt: skip
+    """Alice writes schedules and may propose everything. Whose a schedule is counts from now on."""
+    give(stage, ("alice", "action-runbook-editor"), ("alice", "action-proposer"))
+    wait_until_proven(stage.cluster)
     yield
     stage.kubectl("delete", "actionschedules", "--all")
 

@@ -33,6 +33,19 @@ def launch() -> Iterator[Launch]:
         yield ready.launch
 
 
+@pytest.fixture(scope="module")
+def own(
+    cluster: ControlPlane,
+    operator_kubeconfig: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    hooked: Hooks,
+    launch: Launch,
+) -> Iterator[Lane]:
+    """A lane for all tests of a module."""
+    with lane(cluster, operator_kubeconfig, tmp_path_factory.mktemp("own"), hooked, launch=launch) as ready:
+        yield ready
+
+
 @pytest.fixture(scope="session")
 def sweep(
     cluster: ControlPlane,

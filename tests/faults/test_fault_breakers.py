@@ -2,31 +2,14 @@
 
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from effects import Hooks
-from harness.operator import Launch
-from lanes import Lane, lane
+from lanes import Lane
 from proxy import Fault, Plan
-
-from localcluster.controlplane import ControlPlane
 
 FAULTS = (Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.LOSE_ANSWER)
 WRITES_OF_A_FAILURE = 4
 """The claim, its Event, the end, its Event: one of them is the one after which only the breaker is left to write."""
-
-
-@pytest.fixture(scope="module")
-def own(
-    cluster: ControlPlane,
-    operator_kubeconfig: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    hooked: Hooks,
-    launch: Launch,
-) -> Iterator[Lane]:
-    with lane(cluster, operator_kubeconfig, tmp_path_factory.mktemp("breakers"), hooked, launch=launch) as ready:
-        yield ready
 
 
 @pytest.fixture

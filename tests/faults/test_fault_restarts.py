@@ -2,32 +2,13 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
-import pytest
-from effects import Hooks
-from harness.operator import Launch
 from harness.stage import proposal
-from lanes import Lane, lane
-
-from localcluster.controlplane import ControlPlane
+from lanes import Lane
 
 WAIT_SECONDS = 6
 LATE_SECONDS = 2.0
-
-
-@pytest.fixture(scope="module")
-def own(
-    cluster: ControlPlane,
-    operator_kubeconfig: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    hooked: Hooks,
-    launch: Launch,
-) -> Iterator[Lane]:
-    with lane(cluster, operator_kubeconfig, tmp_path_factory.mktemp("restarts"), hooked, launch=launch) as ready:
-        yield ready
 
 
 def killed_while_it_waits(own: Lane, name: str) -> datetime:

@@ -2,34 +2,17 @@
 
 import json
 import secrets
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from effects import AuditTail, Hooks
-from harness.operator import Launch
+from effects import AuditTail
 from harness.stage import API, AS_OPERATOR, Json
-from lanes import Lane, lane
+from lanes import Lane
 from proxy import Fault, Plan
-
-from localcluster.controlplane import ControlPlane
 
 WRITES = 8
 """The run, its note, its Event, and then those of the run up to its claim."""
 FAULTS = (Fault.KILL_BEFORE, Fault.KILL_AFTER, Fault.LOSE_ANSWER)
-
-
-@pytest.fixture(scope="module")
-def own(
-    cluster: ControlPlane,
-    operator_kubeconfig: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-    hooked: Hooks,
-    launch: Launch,
-) -> Iterator[Lane]:
-    with lane(cluster, operator_kubeconfig, tmp_path_factory.mktemp("schedules"), hooked, launch=launch) as ready:
-        yield ready
 
 
 def schedule(name: str, rule: str, url: str) -> Json:

@@ -17,6 +17,7 @@ from harness.between import BETWEEN, OTHERWISE, STOPPED, UNSEEN, WITHDRAWN, Appr
 from harness.cast import ACTIONS, AGENT, ALICE, ASKING, BOB, CAROL, DORA, OTHER, PEOPLE, SHOP, SPANS, TARGETS
 from harness.facts import Person
 from harness.judge import Judge
+from harness.stumbles import internal_faults
 
 Json = dict[str, Any]
 
@@ -408,7 +409,9 @@ class LeaveMachine(RuleBasedStateMachine):
         self.steps += 1
         self.broken.extend(self.judge.faults)
         assert not self.judge.faults, "\n".join(self.judge.faults)
-        assert not self.world.internal_faults(), "an operator stumbled over itself: see its log"
+        assert not any(internal_faults(process.metrics) for process in self.world.processes), (
+            "an operator stumbled over itself: see its log"
+        )
 
     def teardown(self) -> None:
         self.counts["steps"] += self.steps

@@ -25,14 +25,19 @@ ROLES = (
 
 def admit_people(stage: Stage) -> None:
     """Grants them what they may do here. Returns once the API server's word for who they are counts."""
-    stage.kubectl("apply", "-f", "config/rbac/roles.yaml")
+    give(stage, *ROLES)
     use = {"apiGroups": [""], "resources": ["serviceaccounts"], "resourceNames": [RUNNER], "verbs": ["use"]}
     stage.apply(
-        *(binding(f"{role}-{user}", user, "ClusterRole", role) for user, role in ROLES),
         {"apiVersion": f"{RBAC}/v1", "kind": "Role", "metadata": {"name": "use-ops"}, "rules": [use]},
         binding("use-ops", "bob", "Role", "use-ops"),
     )
     wait_until_proven(stage.cluster)
+
+
+def give(stage: Stage, *roles: tuple[str, str]) -> None:
+    """Users get shipped roles, in the namespace."""
+    stage.kubectl("apply", "-f", "config/rbac/roles.yaml")
+    stage.apply(*(binding(f"{role}-{user}", user, "ClusterRole", role) for user, role in roles))
 
 
 def binding(name: str, user: str, kind: str, role: str) -> Json:
@@ -45,7 +50,7 @@ def binding(name: str, user: str, kind: str, role: str) -> Json:
 
 
 def wait_until_proven(cluster: ControlPlane) -> None:
-    """A vote cast sooner after the admission policies were made proves nothing."""
+    """What is made or voted sooner after the admission policies were made proves nothing."""
 
     async def read() -> Enforcement:
         async with Session(Login(str(cluster.kubeconfig))) as session:

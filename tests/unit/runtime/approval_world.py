@@ -281,16 +281,6 @@ class World:
             self.outside.answers.insert(0, answer)
             event.set()
 
-    def internal_faults(self) -> float:
-        """How often an operator stumbled over itself."""
-        return sum(
-            sample.value
-            for process in self.processes
-            for metric in process.metrics.faults.collect()
-            for sample in metric.samples
-            if sample.name.endswith("_total")
-        )
-
 
 def parameters(action: str, number: int) -> Json:
     match action:

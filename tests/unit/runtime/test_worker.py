@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from harness.stumbles import internal_faults
 from unit.core.making import NOW, SHIPPED
 from unit.runtime.fake_api import FakeApi, Operator
 
@@ -623,6 +624,7 @@ def test_a_step_that_the_api_server_refuses_is_told_and_tried_again() -> None:
         operator.sleep(60)
         await operator.settle()
         assert operator.status(key)["outcome"] == "Succeeded"
+        assert not internal_faults(operator.metrics), "it is no fault of the operator"
 
     played(play)
 
