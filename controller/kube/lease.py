@@ -131,18 +131,23 @@ class Lease:
             await self._lost.wait()
 
     async def release(self) -> None:
-        """Stop leading and let another take over at once. Never fails; at worst the Lease runs out."""
-        held = self._seen if self._gained.is_set() else None
+        """Stop leading and let another take over at once. Never fails; at worst the Lease runs out.
+
+        A write that was cut off may be stored, may be stored yet, or never: then we look, and again after a conflict.
+        """
         self._lose("given up")
-        if held is None:
-            return
-        self._seen = None
-        body = {
-            "metadata": {"resourceVersion": held.resource_version},
-            "spec": {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()},
-        }
-        with contextlib.suppress(ActionError):
-            await self._api.within(_RELEASE_SECONDS).patch(LEASES, self._name, body, namespace=self._namespace)
+        with contextlib.suppress(ActionError, TimeoutError):
+            async with asyncio.timeout(_RELEASE_SECONDS):
+                while (held := self._seen or await self._look()) is not None and held.holder == self._identity:
+                    self._seen = None
+                    with contextlib.suppress(Conflict):
+                        self._seen = await self._give_up(held)
+
+    async def _give_up(self, held: Seen) -> Seen:
+        spec = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
+        body = {"metadata": {"resourceVersion": held.resource_version}, "spec": spec}
+        stored = await self._api.patch(LEASES, self._name, body, namespace=self._namespace)
+        return Seen.of(stored, self._monotonic(), self._timing.duration_seconds)
 
     async def _run(self) -> None:
         while True:

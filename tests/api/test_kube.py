@@ -48,14 +48,18 @@ PATIENT = Timing(duration_seconds=600, renew_deadline_seconds=300, retry_seconds
 
 
 class Unreliable(Session):
-    """A session that loses answers: after the request was served, or instead of sending it."""
+    """A session that loses answers: after the request was served, or instead of sending it; or keeps one back."""
 
     lose: str = ""
+    silent: asyncio.Event
 
     async def request(self, method: str, path: str, **options: Any) -> RawAnswer:
         how, self.lose = (self.lose, "") if method == "PATCH" else ("", self.lose)
         if how != "before":
             answer = await super().request(method, path, **options)
+        if how == "silent":
+            self.silent.set()
+            await asyncio.sleep(60)
         if how:
             raise aiohttp.ServerDisconnectedError
         return answer
@@ -257,6 +261,23 @@ def test_two_candidates_one_leader_hand_over_and_take_over(cluster: ControlPlane
             spec = (await api.get(LEASES, "operator", namespace=namespace))["spec"]
             assert (spec["holderIdentity"], spec["leaseTransitions"]) == ("two", 2)
         assert not (await api.get(LEASES, "operator", namespace=namespace))["spec"].get("holderIdentity")
+
+    run(cluster.kubeconfig, test)
+
+
+def test_a_lease_is_given_up_also_in_the_middle_of_a_renewal(cluster: ControlPlane, namespace: str) -> None:
+    """Whose answer never came: nobody knows whether it is stored."""
+
+    async def test(api: Api) -> None:
+        session = api.session
+        assert isinstance(session, Unreliable)
+        for _ in range(3):
+            async with asyncio.timeout(30):
+                async with Lease(api, namespace=namespace, name="operator", identity="one", timing=PATIENT) as one:
+                    await one.wait_for_leadership()
+                    session.lose, session.silent = "silent", asyncio.Event()
+                    await session.silent.wait()
+            assert not (await api.get(LEASES, "operator", namespace=namespace))["spec"].get("holderIdentity")
 
     run(cluster.kubeconfig, test)
 
