@@ -23,7 +23,6 @@ from controller.kube.resources import LEASES
 logger = logging.getLogger(__name__)
 
 _RELEASE_SECONDS = 3.0
-_RELEASE_PAUSE_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -139,22 +138,16 @@ class Lease:
         self._lose("given up")
         with contextlib.suppress(ActionError, TimeoutError):
             async with asyncio.timeout(_RELEASE_SECONDS):
-                while not await self._released():
-                    await asyncio.sleep(_RELEASE_PAUSE_SECONDS)
+                while (held := self._seen or await self._look()) is not None and held.holder == self._identity:
+                    self._seen = None
+                    with contextlib.suppress(Conflict):
+                        self._seen = await self._give_up(held)
 
-    async def _released(self) -> bool:
-        """Whether the Lease is ours no more; says no when another's write came between."""
-        held = self._seen or await self._look()
-        if held is None or held.holder != self._identity:
-            return True
-        self._seen = None
+    async def _give_up(self, held: Seen) -> Seen:
         spec = {"holderIdentity": "", "leaseDurationSeconds": 1, "renewTime": _now()}
         body = {"metadata": {"resourceVersion": held.resource_version}, "spec": spec}
-        try:
-            await self._api.within(_RELEASE_SECONDS).patch(LEASES, self._name, body, namespace=self._namespace)
-        except Conflict:
-            return False
-        return True
+        stored = await self._api.patch(LEASES, self._name, body, namespace=self._namespace)
+        return Seen.of(stored, self._monotonic(), self._timing.duration_seconds)
 
     async def _run(self) -> None:
         while True:

@@ -51,12 +51,14 @@ class Unreliable(Session):
     """A session that loses answers: after the request was served, or instead of sending it; or keeps one back."""
 
     lose: str = ""
+    silent: asyncio.Event
 
     async def request(self, method: str, path: str, **options: Any) -> RawAnswer:
         how, self.lose = (self.lose, "") if method == "PATCH" else ("", self.lose)
         if how != "before":
             answer = await super().request(method, path, **options)
         if how == "silent":
+            self.silent.set()
             await asyncio.sleep(60)
         if how:
             raise aiohttp.ServerDisconnectedError
@@ -273,10 +275,8 @@ def test_a_lease_is_given_up_also_in_the_middle_of_a_renewal(cluster: ControlPla
             async with asyncio.timeout(30):
                 async with Lease(api, namespace=namespace, name="operator", identity="one", timing=PATIENT) as one:
                     await one.wait_for_leadership()
-                    session.lose = "silent"
-                    while session.lose:
-                        await asyncio.sleep(0.01)
-                    await asyncio.sleep(0.02)
+                    session.lose, session.silent = "silent", asyncio.Event()
+                    await session.silent.wait()
             assert not (await api.get(LEASES, "operator", namespace=namespace))["spec"].get("holderIdentity")
 
     run(cluster.kubeconfig, test)
