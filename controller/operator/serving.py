@@ -8,7 +8,7 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -25,9 +25,50 @@ from controller.runtime.heartbeat import beat
 
 logger = logging.getLogger(__name__)
 
+END_SECONDS = 3.0
+"""For how long kopf may take to end before it is told once more."""
+
 
 class WatchEnded(ActionError):
     """kopf does not watch any more."""
+
+
+class _Watching:
+    """kopf at work. At its end it takes all that still runs, but for what ran before it, for hung tasks of its own."""
+
+    def __init__(self) -> None:
+        self._over = asyncio.Event()
+        self._others: set[asyncio.Task[Any]] = set()
+        self.tasks: Collection[asyncio.Task[Any]] = ()
+
+    async def begin(self, login: Login, options: Options, running: Running) -> None:
+        self._others = asyncio.all_tasks()
+        self.tasks = await kopf.spawn_tasks(
+            registry=registry(Connecting(login, running.watches, running.metrics.api_answered), running.intake),
+            standalone=True,
+            clusterwide=options.namespace is None,
+            namespaces=[options.namespace] if options.namespace else (),
+            stop_flag=self._over,
+        )
+
+    async def end(self) -> None:
+        """To be called last. Raises WatchEnded if it ended untold; because a kind was taken away, for one."""
+        if not self.tasks:
+            return
+        untold = any(task.done() for task in self.tasks)
+        self._over.set()
+        ending = asyncio.create_task(kopf.run_tasks(self.tasks, ignored=self._others), name="kopf")
+        while not (await asyncio.wait({ending}, timeout=END_SECONDS))[0]:
+            # A watcher that is cancelled in the middle of a request may take it for its stop, and go on.
+            for task in asyncio.all_tasks() - self._others - {ending}:
+                task.cancel()
+        error = ending.exception()
+        if error or untold:
+            why = "nobody knows why" if error is None else str(error) or repr(error)
+            raise WatchEnded(
+                f"a watch has ended ({why}), and without it nothing would be heard of: "
+                "the process ends too, and may be started again at once"
+            ) from error
 
 
 async def serve(login: Login, options: Options, addresses: Addresses) -> None:
@@ -38,17 +79,13 @@ async def serve(login: Login, options: Options, addresses: Addresses) -> None:
     Raises ActionError without credentials to begin with: nobody would mend a kubeconfig that is only complained of.
     """
     await login.current()
-    told, over = asyncio.Event(), asyncio.Event()
-    watch: list[asyncio.Task[None]] = []
+    watching = _Watching()
     async with assembled(login, options, sys.stdout) as running:
         try:
             async with _attended(addresses, running):
-                failed = await _work(login, options, running, watch, told, over)
-        finally:  # kopf would wait for what attends, as for hung tasks of its own
-            over.set()
-            await asyncio.gather(*watch, return_exceptions=True)
-        for task in failed:
-            task.result()
+                await _work(login, options, running, watching)
+        finally:
+            await watching.end()
 
 
 @asynccontextmanager
@@ -63,15 +100,9 @@ async def _attended(addresses: Addresses, running: Running) -> AsyncIterator[Non
             await asyncio.gather(pulse, return_exceptions=True)
 
 
-async def _work(
-    login: Login,
-    options: Options,
-    running: Running,
-    watch: list[asyncio.Task[None]],
-    told: asyncio.Event,
-    over: asyncio.Event,
-) -> list[asyncio.Task[None]]:
-    """Works, and puts into `watch` what watches, until told to stop; what has failed."""
+async def _work(login: Login, options: Options, running: Running, watching: _Watching) -> None:
+    """Works until told to stop, or until no one watches any more; then the engine stops. Raises what ended it."""
+    told = asyncio.Event()
     _heed_signals(told)
     work = asyncio.create_task(running.engine.run(), name="engine")
     stopped = asyncio.create_task(told.wait(), name="stop")
@@ -80,40 +111,16 @@ async def _work(
         await asyncio.wait({work, stopped, served}, return_when=asyncio.FIRST_COMPLETED)
         if served.done() and not (work.done() or stopped.done()):
             served.result()
-            watch.append(await _watch(login, options, running, over))
+            await watching.begin(login, options, running)
             _heed_signals(told)  # kopf has just taken them, and would stop the watches first
-            await asyncio.wait({work, stopped, *watch}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({work, stopped, *watching.tasks}, return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            work.result()
     finally:
-        failed = [task for task in (*watch, work) if task.done() and not task.cancelled()]
         running.health.stopping = True
         for task in (work, stopped, served):
             task.cancel()
         await asyncio.gather(work, stopped, served, return_exceptions=True)
-    return failed
-
-
-async def _watch(login: Login, options: Options, running: Running, over: asyncio.Event) -> asyncio.Task[None]:
-    """kopf at work until `over`."""
-    others = frozenset(asyncio.all_tasks())
-    begun = await kopf.spawn_tasks(
-        registry=registry(Connecting(login, running.watches, running.metrics.api_answered), running.intake),
-        standalone=True,
-        clusterwide=options.namespace is None,
-        namespaces=[options.namespace] if options.namespace else (),
-        stop_flag=over,
-    )
-    return asyncio.create_task(_until_told(kopf.run_tasks(begun, ignored=others)), name="kopf")
-
-
-async def _until_told(watching: Coroutine[Any, Any, None]) -> None:
-    """Raises WatchEnded for whatever kopf ends by; a kind that was taken away, for one."""
-    try:
-        await watching
-    except Exception as error:
-        raise WatchEnded(
-            f"a watch has ended ({error or type(error).__name__}), and without it nothing would be heard of: "
-            "the process ends too, and may be started again at once"
-        ) from error
 
 
 def _heed_signals(told: asyncio.Event) -> None:
