@@ -13,6 +13,7 @@ from controller.client.undo import can_undo, undo_name
 from controller.core.attempts import may_have_had_effect
 from controller.core.definition import plan_of
 from controller.core.ports import Json
+from controller.core.shard import shard_of
 
 _RETRY = re.compile(r"(?P<name>.+?)-retry(-(?P<number>\d+))?")
 # Of the spec that is tried again: what was about that one time.
@@ -46,7 +47,7 @@ def undo_workflow(
         on_failure=OnFailure.CONTINUE,
         steps=tuple(steps),
     )
-    return manifest(ActionWorkflow.INFO, name or undo_name(done), workflow.metadata.namespace or "", spec)
+    return _manifest(workflow, name or undo_name(done), spec)
 
 
 def _inverses(workflow: ActionWorkflow, proposals: Sequence[ActionProposal]) -> Iterator[Step]:
@@ -110,7 +111,7 @@ def retry_workflow(
         "retryOf": RetryOf(name=done, uid=workflow.metadata.uid).wire(),
     }
     spec = WorkflowSpec.model_validate(again)
-    return manifest(ActionWorkflow.INFO, name or retry_name(done), workflow.metadata.namespace or "", spec)
+    return _manifest(workflow, name or retry_name(done), spec)
 
 
 def retry_name(name: str) -> str:
@@ -118,3 +119,9 @@ def retry_name(name: str) -> str:
     found = _RETRY.fullmatch(name)
     tail = f"-retry-{int(found['number'] or 1) + 1}" if found else "-retry"
     return (found["name"] if found else name)[: MAX_NAME - len(tail)].rstrip("-.") + tail
+
+
+def _manifest(before: ActionWorkflow, name: str, spec: WorkflowSpec) -> Json:
+    """A workflow beside the one before, in the same shard."""
+    about = before.metadata
+    return manifest(ActionWorkflow.INFO, name, about.namespace or "", spec, shard_of(about.labels))

@@ -55,12 +55,15 @@ def step_mappings(actions: Sequence[Recommendation]) -> list[Json]:
     return steps
 
 
-def manifest(info: KindInfo, name: str, namespace: str, spec: ApiModel) -> Json:
+def manifest(
+    info: KindInfo, name: str, namespace: str, spec: ApiModel, labels: Mapping[str, str] | None = None
+) -> Json:
     """The object to create: only what was said, so that it stays as small as a hand-written one."""
+    metadata: Json = {"name": name, "namespace": namespace}
     return {
         "apiVersion": API_VERSION,
         "kind": info.kind,
-        "metadata": {"name": name, "namespace": namespace},
+        "metadata": {**metadata, "labels": dict(labels)} if labels else metadata,
         "spec": spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_unset=True),
     }
 

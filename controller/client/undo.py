@@ -1,6 +1,7 @@
 """Whether a finished proposal can be undone, and by which request. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from controller.api.common import Undo
 from controller.api.proposal import ActionProposal, ProposalSpec
@@ -9,6 +10,7 @@ from controller.client.requests import MAX_NAME, manifest
 from controller.client.standing import phase_of
 from controller.core.attempts import may_have_had_effect
 from controller.core.ports import Json
+from controller.core.shard import shard_of
 
 _TAIL = "-undo"
 
@@ -23,6 +25,7 @@ class UndoRequest:
     reason: str
     ticket: str | None
     service_account_name: str | None
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def manifest(self) -> Json:
         """The request as an object to apply."""
@@ -33,7 +36,7 @@ class UndoRequest:
             ticket=self.ticket,
             service_account_name=self.service_account_name,
         )
-        return manifest(ActionProposal.INFO, self.name, self.namespace, spec)
+        return manifest(ActionProposal.INFO, self.name, self.namespace, spec, self.labels)
 
 
 def undo_request(proposal: ActionProposal, *, name: str | None = None, reason: str | None = None) -> UndoRequest:
@@ -57,6 +60,7 @@ def undo_request(proposal: ActionProposal, *, name: str | None = None, reason: s
         reason=reason or f"undo of {done}",
         ticket=proposal.spec.ticket,
         service_account_name=proposal.spec.service_account_name,
+        labels=shard_of(proposal.metadata.labels),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
+from itertools import chain
 from typing import Generic, TypeVar
 
 from controller.api.base import unknown_fields
@@ -11,11 +12,16 @@ from controller.api.policy import ActionPolicy, ApprovalRule, Freeze, Limits, Po
 from controller.core.kinds import listing_fault
 from controller.core.matching import Fit, PolicySubject, fit
 from controller.core.ports import Egress, Network
+from controller.core.shard import EVERYTHING, SHARD_LABEL, Shard, counted_by_one
 from controller.core.windows import zone_faults
 
 R = TypeVar("R")
 
 NOT_CARRIED_OUT = "is not carried out by this version of the operator; remove it"
+COUNTED_ELSEWHERE = (
+    "is counted by the operator of the policy's own shard, which does not see this action: give the policy and all "
+    f"that it limits the same label {SHARD_LABEL}, or remove the limit"
+)
 
 
 @dataclass(frozen=True)
@@ -62,8 +68,11 @@ class EffectivePolicy:
     """Whether what an action touches may follow from what earlier steps gave."""
 
 
-def effective(policies: Sequence[ActionPolicy], subject: PolicySubject) -> EffectivePolicy:
-    """Merges all policies that match the subject. What restricts counts from all, what gives leave from sure ones."""
+def effective(policies: Sequence[ActionPolicy], subject: PolicySubject, shard: Shard = EVERYTHING) -> EffectivePolicy:
+    """Merges all policies that match the subject. What restricts counts from all, what gives leave from sure ones.
+
+    `shard`: what is worked on here, the subject among it.
+    """
     fits = {policy.metadata.name: fit(policy, subject) for policy in policies}
     matching = [policy for policy in policies if fits[policy.metadata.name] is not Fit.NO]
     sure = {name for name, found in fits.items() if found is Fit.YES}
@@ -76,7 +85,12 @@ def effective(policies: Sequence[ActionPolicy], subject: PolicySubject) -> Effec
         runner=runner,
         conflict=conflict,
         fault=next(
-            (Stated(policy.metadata.name, fault) for policy in matching for fault in spec_faults(policy.spec)), None
+            (
+                Stated(policy.metadata.name, fault)
+                for policy in matching
+                for fault in chain(spec_faults(policy.spec), _shard_faults(policy, shard))
+            ),
+            None,
         ),
         egress=_egress(matching, sure),
         kinds=_shared((p.spec.kinds.allowed, p.metadata.name in sure) for p in matching if p.spec.kinds),
@@ -100,6 +114,13 @@ def spec_faults(spec: PolicySpec) -> Iterator[SpecFault]:
             yield SpecFault(f"spec.kinds.allowed[{index}]", message)
     for index, message in zone_faults(spec.windows):
         yield SpecFault(f"spec.windows[{index}].timeZone", message)
+
+
+def _shard_faults(policy: ActionPolicy, shard: Shard) -> Iterator[SpecFault]:
+    """Limits that cannot be kept, for others act by them where nobody here sees it."""
+    if not shard.fits(policy.metadata.labels):
+        for name in counted_by_one(policy.spec.limits):
+            yield SpecFault(f"spec.limits.{name}", COUNTED_ELSEWHERE)
 
 
 def unsupported_fields(spec: PolicySpec) -> Iterator[str]:

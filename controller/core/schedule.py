@@ -16,6 +16,7 @@ from controller.core.cron import Cron, CronFault, cron
 from controller.core.decision import NewStep
 from controller.core.enforcement import Enforcement
 from controller.core.ports import Json
+from controller.core.shard import shard_of
 from controller.core.status import bounded, note, with_conditions
 from controller.core.validation import field_faults
 
@@ -207,7 +208,7 @@ def _body(view: ScheduleView, name: str) -> Json:
         "metadata": {
             "name": name,
             "namespace": about.namespace,
-            "labels": {SCHEDULE_LABEL: about.name},
+            "labels": {SCHEDULE_LABEL: about.name, **shard_of(about.labels)},
             "ownerReferences": [owner],
         },
         "spec": spec,

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from controller.core.shard import EVERYTHING, Shard
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -11,6 +13,8 @@ class Settings:
     default_timeout_seconds: int = 300
     owner: str = "operator"
     """Names this process start in the attempts that it claims."""
+    shard: Shard = EVERYTHING
+    """What of all objects it works on."""
     approval_mode: bool = False
     """Whether everything needs at least one approval, whatever policies say."""
     actor: str = "action-operator"

@@ -14,6 +14,7 @@ from controller.core.definition import plan_of
 from controller.core.digest import canonical
 from controller.core.part import PART_LABEL, Part
 from controller.core.ports import Json
+from controller.core.shard import shard_of
 from controller.core.status import bounded
 from controller.core.verdicts import WORKFLOW_KIND
 from controller.core.view import Child
@@ -89,6 +90,7 @@ def _made(workflow: ActionWorkflow, name: str, step: str, part: Part, spec: Prop
                 "labels": {
                     WORKFLOW_LABEL: workflow.metadata.name,
                     STEP_LABEL: step,
+                    **shard_of(workflow.metadata.labels),
                     **({} if part is Part.STEP else {PART_LABEL: part.value}),
                 },
                 "ownerReferences": [

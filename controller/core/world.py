@@ -116,7 +116,7 @@ class World:
             entry = self.catalogue.types.get(action)
             risk = entry.type.spec.risk if entry else None
             subject = PolicySubject(namespace, self.namespace_labels, action, risk, requester)
-            merged = effective(self.policies, subject)
+            merged = effective(self.policies, subject, self.settings.shard)
             if entry:  # names that nobody declared are endless
                 self._merged[namespace, action, requester] = merged
         return merged

@@ -42,8 +42,12 @@ def run(
         str | None, typer.Option(help="Where the Lease is; default: --namespace, else the pod's own.")
     ] = None,
     lease_name: Annotated[
-        str, typer.Option(help="Name of the Lease; operators of different namespaces need different ones.")
-    ] = "action-operator",
+        str | None,
+        typer.Option(
+            help="Name of the Lease; operators of different namespaces or shards need different ones.",
+            show_default="action-operator",
+        ),
+    ] = None,
     lease_seconds: Annotated[
         float, typer.Option(min=1.5, help="How long others wait for a leader that went silent.")
     ] = 15.0,
@@ -60,6 +64,14 @@ def run(
     drain_seconds: Annotated[
         float, typer.Option(min=0, help="How long running attempts may take to end at shutdown.")
     ] = 20.0,
+    selector: Annotated[
+        str,
+        typer.Option(
+            help="Work on the objects of a shard only: a label selector over actionoperator.dev/shard, "
+            "as `actionoperator.dev/shard=a` or `actionoperator.dev/shard notin (a,b)`. Needs --lease-name.",
+            show_default="everything",
+        ),
+    ] = "",
     approval_mode: Annotated[
         bool,
         typer.Option(
@@ -86,6 +98,7 @@ def run(
             grace_seconds=grace_seconds,
             drain_seconds=drain_seconds,
             approval_mode=approval_mode,
+            selector=selector,
         )
         addresses = Addresses(
             metrics=_address("--metrics-address", metrics_address), health=_address("--health-address", health_address)

@@ -43,8 +43,9 @@ class _Watching:
 
     async def begin(self, login: Login, options: Options, running: Running) -> None:
         self._others = asyncio.all_tasks()
+        connecting = Connecting(login, running.watches, running.metrics.api_answered)
         self.tasks = await kopf.spawn_tasks(
-            registry=registry(Connecting(login, running.watches, running.metrics.api_answered), running.intake),
+            registry=registry(connecting, running.intake, options.settings.shard),
             standalone=True,
             clusterwide=options.namespace is None,
             namespaces=[options.namespace] if options.namespace else (),

@@ -10,7 +10,8 @@ import kopf
 from controller.api.base import GROUP, VERSION
 from controller.core.errors import ActionError
 from controller.core.nesting import ShallowDecoder
-from controller.kube.resources import LIVE, LIVING
+from controller.core.shard import Shard
+from controller.kube.resources import LIVE, LIVING, WORKED
 from controller.operator.connecting import Connecting
 from controller.operator.kinds import OURS
 from controller.runtime.intake import Intake
@@ -44,7 +45,7 @@ class NoDiffs(kopf.DiffBaseStorage):
         """Nothing is kept."""
 
 
-def registry(connecting: Connecting, intake: Intake) -> kopf.OperatorRegistry:
+def registry(connecting: Connecting, intake: Intake, shard: Shard) -> kopf.OperatorRegistry:
     """The handlers: login, settings, and `seen` for each kind."""
     handlers = kopf.OperatorRegistry()
 
@@ -57,7 +58,7 @@ def registry(connecting: Connecting, intake: Intake) -> kopf.OperatorRegistry:
 
     @kopf.on.startup(registry=handlers)
     async def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
-        configure_watching(settings)
+        configure_watching(settings, shard)
 
     for plural in (resource.plural for resource in OURS):
         kopf.on.event(GROUP, VERSION, plural, id=plural, param=plural, registry=handlers)(_hand_on(intake))
@@ -65,8 +66,8 @@ def registry(connecting: Connecting, intake: Intake) -> kopf.OperatorRegistry:
     return handlers
 
 
-def configure_watching(settings: kopf.OperatorSettings) -> None:
-    """Live objects only, in pages; nothing written, nothing posted, no scan of the cluster."""
+def configure_watching(settings: kopf.OperatorSettings, shard: Shard) -> None:
+    """Live objects of the shard only, in pages; nothing written, nothing posted, no scan of the cluster."""
     # One object that is nested too deep would end kopf, which reads by `json.loads` and cannot be told another way.
     setattr(json, "_default_decoder", ShallowDecoder())  # noqa: B010  mypy knows no such name
     settings.scanning.disabled = True
@@ -82,6 +83,8 @@ def configure_watching(settings: kopf.OperatorSettings) -> None:
     settings.queueing.idle_timeout = IDLE_SECONDS
     for resource in LIVING:
         settings.watching.field_selectors[GROUP, VERSION, resource.plural] = LIVE
+    for resource in WORKED if shard.selector else ():
+        settings.watching.label_selectors[GROUP, VERSION, resource.plural] = shard.selector
 
 
 def _hand_on(intake: Intake) -> Any:

@@ -96,7 +96,7 @@ def _registry() -> Registry:
 @asynccontextmanager
 async def assembled(login: Login, options: Options, audit_stream: TextIO) -> AsyncIterator[Running]:
     """The runtime, ready for `engine.run()`. On exit: Lease released, Events written, connections closed."""
-    chance = random.SystemRandom()
+    chance, shard = random.SystemRandom(), options.settings.shard
     registry = _registry()
     store, metrics, audit = Store(), Metrics(), AuditLog(audit_stream)
     queue: DelayQueue[Key] = DelayQueue(utc_now)
@@ -128,6 +128,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 queue=queue,
                 clock=utc_now,
                 namespace=options.namespace,
+                shard=shard,
             )
             votes = Votes()
             views = Views(store, votes, declarations, usage)
@@ -180,8 +181,9 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 audit=audit,
                 clock=utc_now,
                 usage=usage,
+                shard=shard,
             )
-            reaper = Reaper(api, utc_now, options.namespace)
+            reaper = Reaper(api, utc_now, options.namespace, shard)
             intake = Intake(
                 store=store,
                 votes=votes,
@@ -194,6 +196,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 recorder=recorder,
                 leading=lambda: lease.is_leader,
                 usage=usage,
+                shard=shard,
             )
             worker = Worker(
                 api=api,
@@ -227,6 +230,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                     usage=usage,
                     lease=lease,
                     namespace=options.namespace,
+                    shard=shard,
                     drain_seconds=options.drain_seconds,
                 )
             )

@@ -14,6 +14,7 @@ from controller.core.enforcement import Enforcement
 from controller.core.ports import Json
 from controller.core.runbook import RunbookEntry, entry_of
 from controller.core.settings import Settings
+from controller.core.shard import shard_of
 from controller.core.world import Catalogue, Executors, TypeEntry, World
 
 logger = logging.getLogger(__name__)
@@ -137,7 +138,7 @@ class Declarations:
             self.unreadable[name] = "; ".join(f"{_path(fault['loc'])}: {fault['msg']}" for fault in error.errors())
             policy = ActionPolicy.model_validate({"metadata": raw["metadata"], "spec": {"halt": True}})
         self._policies[name] = policy
-        return before is None or before.spec != policy.spec
+        return before is None or before.spec != policy.spec or _shard_changed(before, policy)
 
     def put_runbook(self, raw: Json) -> bool:
         """Takes the runbook up; whether what it declares changed. One that cannot be read counts as absent."""
@@ -203,3 +204,8 @@ class Declarations:
 
 def _path(location: tuple[int | str, ...]) -> str:
     return ".".join(str(part) for part in location)
+
+
+def _shard_changed(before: ActionPolicy, now: ActionPolicy) -> bool:
+    """Whether its limits are counted by another process from now on."""
+    return shard_of(before.metadata.labels) != shard_of(now.metadata.labels)

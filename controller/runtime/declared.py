@@ -10,6 +10,7 @@ from controller.core.declared import policy_status, runbook_status, settled_at, 
 from controller.core.mergepatch import merge_patch
 from controller.core.ports import Json, Resource
 from controller.core.record import EventRecord, EventSubject
+from controller.core.shard import Shard
 from controller.core.world import Executors
 from controller.kube.api import Api
 from controller.kube.events import EventWriter
@@ -25,7 +26,10 @@ logger = logging.getLogger(__name__)
 
 
 class DeclaredReconciler:
-    """Types, policies and runbooks. Policies seen before are remembered, to tell what changed."""
+    """Types, policies and runbooks of our shard; limits of other policies are tended only.
+
+    Policies seen before are remembered, to tell what changed.
+    """
 
     def __init__(
         self,
@@ -37,6 +41,7 @@ class DeclaredReconciler:
         audit: AuditLog,
         clock: Clock,
         usage: LiveUsage,
+        shard: Shard,
     ) -> None:
         self._api = api
         self._declarations = declarations
@@ -45,6 +50,7 @@ class DeclaredReconciler:
         self._audit = audit
         self._clock = clock
         self._usage = usage
+        self._shard = shard
         self._seen: dict[str, ActionPolicy] = {}
 
     async def reconcile(self, key: Key) -> datetime | None:
@@ -63,6 +69,8 @@ class DeclaredReconciler:
         if entry is None or not self._declarations.knows_namespace(key.namespace):
             return None
         about, old = entry.runbook.metadata, entry.runbook.status
+        if not self._shard.fits(about.labels):
+            return None
         world, now = self._declarations.world(key.namespace), self._clock()
         status = runbook_status(entry, world, now)
         await self._write(RUNBOOKS, key.name, about.resource_version, old.wire(), status.wire(), key.namespace)
@@ -71,7 +79,7 @@ class DeclaredReconciler:
 
     async def _type(self, key: Key) -> None:
         entry = self._declarations.types.get(key.name)
-        if entry:
+        if entry and self._shard.fits(entry.type.metadata.labels):
             status = type_status(entry, self._executors, self._clock())
             await self._write(
                 TYPES, key.name, entry.type.metadata.resource_version, entry.type.status.wire(), status.wire()
@@ -84,9 +92,11 @@ class DeclaredReconciler:
         if policy is None:
             self._tell_deleted(before, last or before)
             return
+        self._usage.tend(key.name)
+        if not self._shard.fits(policy.metadata.labels):
+            return
         self._seen[key.name] = policy
         self._tell_changes(before, policy)
-        self._usage.tend(key.name)
         await self._usage.prepare(policy)
         status = policy_status(policy, self._declarations.unreadable.get(key.name), self._clock())
         status = status.model_copy(update={"breaker": self._usage.breaker_to_write(policy)})

@@ -14,6 +14,7 @@ from time import perf_counter
 
 from controller.core.errors import ActionError
 from controller.core.ports import Resource
+from controller.core.shard import Shard
 from controller.kube.api import Api
 from controller.kube.lease import Lease
 from controller.kube.resources import APPROVALS, DECLARED, WORKED, selector_of
@@ -56,6 +57,7 @@ class Parts:
     usage: LiveUsage
     lease: Lease
     namespace: str | None
+    shard: Shard
     drain_seconds: float
 
 
@@ -156,22 +158,23 @@ class Engine:
     async def _list_all(self) -> None:
         """Everything, whole; declarations first."""
         await self._list_declared()
-        await self._list(APPROVALS, self._parts.namespace, "")
+        await self._list(APPROVALS, self._parts.namespace)
         for resource in WORKED:
-            await self._list(resource, self._parts.namespace, selector_of(resource))
+            await self._list(resource, self._parts.namespace, selector_of(resource), self._parts.shard.selector)
 
     async def _list_declared(self) -> None:
         """All declarations; those that are not among them any more are gone, whatever a watch has missed."""
         for resource in DECLARED:
             namespace = self._parts.namespace if resource.namespaced else None
             known = self._parts.intake.declared(resource.plural)  # before: what comes meanwhile is in no list yet
-            self._parts.intake.vanished(resource.plural, known - await self._list(resource, namespace, ""))
+            self._parts.intake.vanished(resource.plural, known - await self._list(resource, namespace))
 
-    async def _list(self, resource: Resource, namespace: str | None, selector: str) -> set[Place]:
+    async def _list(self, resource: Resource, namespace: str | None, fields: str = "", labels: str = "") -> set[Place]:
         """Takes all objects of a kind in; where they are."""
         parts, places = self._parts, set[Place]()
         head = {"apiVersion": resource.api_version, "kind": resource.kind}
-        async for page in parts.api.pages(resource, namespace=namespace, field_selector=selector):
+        pages = parts.api.pages(resource, namespace=namespace, field_selector=fields, label_selector=labels)
+        async for page in pages:
             for raw in page.items:
                 parts.intake.observe(resource.plural, None, {**head, **raw})
                 places.add(place_of(raw))
@@ -191,7 +194,7 @@ class Engine:
             try:
                 await self._parts.reaper.sweep()
                 await self._sweep()
-                await self._list(APPROVALS, self._parts.namespace, "")
+                await self._list(APPROVALS, self._parts.namespace)
                 self._parts.intake.approvals_listed()
             except ActionError as error:
                 self._parts.outage.suspected(error)
@@ -202,8 +205,14 @@ class Engine:
         """Compares what is live, by metadata alone, with what is known."""
         parts = self._parts
         for resource in WORKED:
-            known, selector = set(parts.store.keys(resource.plural)), selector_of(resource)
-            pages = parts.api.pages(resource, namespace=parts.namespace, field_selector=selector, metadata_only=True)
+            known = set(parts.store.keys(resource.plural))
+            pages = parts.api.pages(
+                resource,
+                namespace=parts.namespace,
+                field_selector=selector_of(resource),
+                label_selector=parts.shard.selector,
+                metadata_only=True,
+            )
             async for page in pages:
                 for raw in page.items:
                     key = key_of(resource.plural, raw)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pydantic import ValidationError
 
 from controller.core.ports import Json
+from controller.core.shard import Shard
 from controller.core.steps import recorded
 from controller.kube.resources import (
     APPROVALS,
@@ -57,6 +58,7 @@ class Intake:
         recorder: Recorder,
         leading: Callable[[], bool],
         usage: LiveUsage,
+        shard: Shard,
     ) -> None:
         self._store = store
         self._votes = votes
@@ -69,6 +71,7 @@ class Intake:
         self._recorder = recorder
         self._leading = leading
         self._usage = usage
+        self._shard = shard
         self._doubted: set[Key] = set()
 
     def observe(self, plural: str, event: str | None, raw: Json) -> None:
@@ -105,8 +108,11 @@ class Intake:
             self.observe(plural, "DELETED", {"metadata": place._asdict()})
 
     def take_in(self, plural: str, raw: Json) -> None:
-        """Keeps a live object and queues what it bears on; lets go of a finished one."""
+        """Keeps a live object and queues what it bears on; lets go of a finished one, and of one of another shard."""
         key = key_of(plural, raw)
+        if not self._shard.fits(raw["metadata"].get("labels")):
+            self.gone(key)
+            return
         known = self._store.version(key)
         if known and known[0] != raw["metadata"]["uid"]:
             if known[1] > int(raw["metadata"]["resourceVersion"]):

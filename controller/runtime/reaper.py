@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from controller.core.errors import ActionError, NotFound
 from controller.core.ports import Json, Resource
+from controller.core.shard import Shard
 from controller.kube.api import Api
 from controller.kube.resources import LIVING, TO_DELETE
 from controller.runtime.clock import Clock
@@ -30,12 +31,13 @@ RETRY_SECONDS = 60.0
 
 
 class Reaper:
-    """Knows which finished objects are to go when. `namespace` None = all."""
+    """Knows which finished objects are to go when, of our shard. `namespace` None = all."""
 
-    def __init__(self, api: Api, clock: Clock, namespace: str | None) -> None:
+    def __init__(self, api: Api, clock: Clock, namespace: str | None, shard: Shard) -> None:
         self._api = api
         self._clock = clock
         self._namespace = namespace
+        self._shard = shard
         self._queue: DelayQueue[Key] = DelayQueue(clock)
         self._resources = {resource.plural: resource for resource in LIVING}
 
@@ -49,7 +51,13 @@ class Reaper:
     async def sweep(self, resources: Sequence[Resource] = LIVING) -> None:
         """Finds all finished objects that are to be deleted some time."""
         for resource in resources:
-            async for page in self._api.pages(resource, namespace=self._namespace, field_selector=TO_DELETE):
+            pages = self._api.pages(
+                resource,
+                namespace=self._namespace,
+                field_selector=TO_DELETE,
+                label_selector=self._shard.selector,
+            )
+            async for page in pages:
                 for raw in page.items:
                     self.finished(resource.plural, raw)
 

@@ -25,6 +25,7 @@ from controller.core.limits import (
 )
 from controller.core.pace import starts_of
 from controller.core.ports import Json
+from controller.core.shard import Shard
 from controller.core.view import ProposalView
 from controller.kube.api import Api
 from controller.kube.resources import FINISHED, POLICIES, PROPOSALS
@@ -54,13 +55,15 @@ class LiveUsage:
         queue: DelayQueue[Key],
         clock: Clock,
         namespace: str | None,
+        shard: Shard,
     ) -> None:
-        """`namespace`: whose finished proposals are read, None = of all."""
+        """`namespace` (None = all) and `shard`: whose finished proposals are read."""
         self._api = api
         self._starts = starts
         self._queue = queue
         self._clock = clock
         self._namespace = namespace
+        self._shard = shard
         self._counting = Counting(declarations)
         self._under_way = UnderWay(self._counting, self._left)
         self._claims = Claims(self._under_way, starts)
@@ -217,7 +220,9 @@ class LiveUsage:
         self._breakers.take_up(ends)
 
     async def _finished(self) -> AsyncIterator[Json]:
-        pages = self._api.pages(PROPOSALS, namespace=self._namespace, field_selector=FINISHED)
+        pages = self._api.pages(
+            PROPOSALS, namespace=self._namespace, field_selector=FINISHED, label_selector=self._shard.selector
+        )
         async for page in pages:
             for raw in page.items:
                 yield raw

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from controller.core.errors import PermanentFailure
+from controller.core.shard import EVERYTHING
 from controller.kube.login import RENEW_SECONDS, Login
 from controller.kube.official import loader
 from controller.kube.watches import Watches
@@ -267,7 +268,7 @@ def test_the_service_account_of_the_pod(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_the_operator_without_credentials_asks_again_and_logs_no_traceback(tmp_path: Path) -> None:
     connecting = Connecting(Login(str(tmp_path / "absent")), Watches([]), Mock())
-    handlers = registry(connecting, Mock())._activities.get_all_handlers()
+    handlers = registry(connecting, Mock(), EVERYTHING)._activities.get_all_handlers()
     (login,) = (handler for handler in handlers if handler.activity == "authentication")
     with pytest.raises(kopf.TemporaryError, match="there is no such file"):
         asyncio.run(login.fn())

@@ -213,7 +213,13 @@ class Operator:
             api, self.declarations, lambda raw: self.intake.observe(POLICIES.plural, "MODIFIED", raw), clock
         )
         self.usage = LiveUsage(
-            api=api, declarations=self.declarations, starts=starts, queue=self.queue, clock=clock, namespace=None
+            api=api,
+            declarations=self.declarations,
+            starts=starts,
+            queue=self.queue,
+            clock=clock,
+            namespace=None,
+            shard=owned.shard,
         )
         self.attempts = AttemptRunner(
             clock,
@@ -245,13 +251,13 @@ class Operator:
         )
         declared = DeclaredReconciler(
             api=api, declarations=self.declarations, executors=registry, events=events, audit=AuditLog(self.audit),
-            clock=clock, usage=self.usage,
+            clock=clock, usage=self.usage, shard=owned.shard,
         )  # fmt: skip
-        self.reaper = Reaper(api, clock, None)
+        self.reaper = Reaper(api, clock, None, owned.shard)
         self.intake = Intake(
             store=self.store, votes=self.votes, queue=self.queue, declarations=self.declarations, proposals=proposals,
             workflows=workflows, schedules=schedules, reaper=self.reaper, recorder=recorder, leading=lambda: self.leads,
-            usage=self.usage,
+            usage=self.usage, shard=owned.shard,
         )  # fmt: skip
         self.outage = Outage(lambda: self.api.list(POLICIES), self.metrics)
         self.worker = Worker(

@@ -8,6 +8,7 @@ from unit.core.making import NOW, UNPROVEN
 from unit.runtime.fake_api import FakeApi, Operator
 
 from controller.core.ports import Json, Resource
+from controller.core.shard import EVERYTHING
 from controller.kube.api import Api, Listed
 from controller.kube.lease import Lease
 from controller.kube.resources import NAMESPACES, POLICIES, PROPOSALS
@@ -75,6 +76,7 @@ def engine_of(operator: Operator) -> Engine:
             usage=operator.usage,
             lease=cast("Lease", Held()),
             namespace=None,
+            shard=EVERYTHING,
             drain_seconds=5.0,
         )
     )
