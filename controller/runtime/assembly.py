@@ -241,6 +241,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 declarations=declarations,
                 audit=audit,
                 events=events,
+                lease=options.lease_name,
                 leading=lambda: lease.is_leader,
                 watch_ages=watches.ages,
                 clock_skew_seconds=session.clock_skew_seconds,

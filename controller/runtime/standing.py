@@ -35,7 +35,7 @@ AGE = Family("queue_age_seconds", "for how long the object has been due that wai
 BUSY = Family("longest_decision_seconds", "for how long the object has been handled that is at it longest; as above")
 RUNNING = Family("running_attempts", "attempts that run now")
 OVERDUE = Family("attempt_overdue_seconds", "how long the deadline is past of the attempt that should have ended first")
-LEADER = Family("is_leader", "1 while this process holds the Lease")
+LEADER = Family("is_leader", "1 while this process holds the Lease; each shard has its own", ("lease",))
 POLICIES = Family("policies", "policies by the mode they set; `none` are those without an opinion", ("mode",))
 HALTED = Family("halted", "policies whose kill switch is on; 0 is none")
 PROVEN = Family(
@@ -78,6 +78,7 @@ class Sources:
     declarations: Declarations
     audit: AuditLog
     events: EventCounts
+    lease: str
     leading: Callable[[], bool]
     watch_ages: Callable[[], Mapping[str, float]]
     clock_skew_seconds: Callable[[], float | None]
@@ -120,7 +121,7 @@ class Standing(Collector):
         yield _metric(BUSY, {(): queue.busy_seconds() if leading else 0.0})
         yield _metric(RUNNING, {(): len(attempts)})
         yield _metric(OVERDUE, {(): attempts.overdue_seconds(self._sources.clock())})
-        yield _metric(LEADER, {(): int(leading)})
+        yield _metric(LEADER, {(self._sources.lease,): int(leading)})
 
     def _rules(self) -> Iterator[Metric]:
         specs = [policy.spec for policy in self._sources.declarations.policies.values()]

@@ -229,7 +229,7 @@ def test_it_runs_where_nothing_can_be_written_as_a_user_that_nobody_knows(instal
     try:
         probed = answered(f"http://{health}{container['livenessProbe']['httpGet']['path']}", process)
         assert probed, log.read_text()
-        assert b"\nactionoperator_is_leader " in answered(f"http://{metrics}/metrics", process)
+        assert b'\nactionoperator_is_leader{lease="action-operator"} ' in answered(f"http://{metrics}/metrics", process)
         about = Path(f"/proc/{process.pid}")
         status = (about / "status").read_text()
         assert re.search(rf"^Uid:\t{NOBODY_KNOWN}\t{NOBODY_KNOWN}\t", status, re.MULTILINE)

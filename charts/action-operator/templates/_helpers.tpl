@@ -3,6 +3,12 @@ app.kubernetes.io/name: action-operator
 app.kubernetes.io/component: operator
 {{- end }}
 
+{{/* All pods in which an operator runs, whatever shard it works on. */}}
+{{- define "action-operator.pods" -}}
+app.kubernetes.io/name: action-operator
+actionoperator.dev/runs: operator
+{{- end }}
+
 {{- define "action-operator.labels" -}}
 app.kubernetes.io/name: action-operator
 app.kubernetes.io/instance: {{ .Release.Name }}

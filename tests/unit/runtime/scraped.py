@@ -29,6 +29,7 @@ class Scraped(Operator):
                     declarations=self.declarations,
                     audit=self.records,
                     events=Counts(),
+                    lease="action-operator",
                     leading=lambda: self.leads,
                     watch_ages=lambda: self.ages,
                     clock_skew_seconds=lambda: 0.25,
