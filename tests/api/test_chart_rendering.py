@@ -10,6 +10,7 @@ from harness.helm import CHART, NAME, Helm, Json, found, helm_of
 from typer.main import get_command
 
 from controller.api.kinds import KINDS
+from controller.core.shard import SHARD_LABEL, Shard
 from controller.operator.main import app
 from hack.installation import ROOT, NotInstalled
 
@@ -214,6 +215,35 @@ def test_selectors_find_the_pods_and_not_the_test_pod(helm: Helm, options: list[
         assert not selector.items() <= tested.items()
 
 
+def test_each_shard_has_pods_and_a_lease_of_its_own_and_the_rest_goes_to_those_without(helm: Helm) -> None:
+    objects = helm.template("--set=shards={a,b-2}")
+    made = {each["metadata"]["name"]: each["spec"] for each in objects if each["kind"] == "Deployment"}
+    assert made.keys() == {NAME, f"{NAME}-a", f"{NAME}-b-2"}
+    selectors = {name: spec["selector"]["matchLabels"] for name, spec in made.items()}
+    everywhere = [
+        found(objects, "Service")["spec"]["selector"],
+        found(objects, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"],
+        found(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+    ]
+    for name, spec in made.items():
+        labels = spec["template"]["metadata"]["labels"].items()
+        assert [other for other, selector in selectors.items() if selector.items() <= labels] == [name]
+        assert all(selector.items() <= labels for selector in everywhere)
+    chosen = {}
+    for name, spec in made.items():
+        given = [argument.partition("=") for argument in spec["template"]["spec"]["containers"][0]["args"]]
+        options = {option: value for option, _, value in given}
+        assert options["--lease-name"] == name
+        chosen[name] = Shard.parse(options["--selector"])
+    for value in (None, "a", "b-2", "c"):
+        labels = {SHARD_LABEL: value} if value else {}
+        assert [name for name, shard in chosen.items() if shard.fits(labels)] == [
+            f"{NAME}-{value}" if value in ("a", "b-2") else NAME
+        ]
+    leader = next(each for each in objects if (each["kind"], each["metadata"]["name"]) == ("Role", f"{NAME}-leader"))
+    assert [rule.get("resourceNames") for rule in leader["rules"]] == [None, [NAME, f"{NAME}-a", f"{NAME}-b-2"]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -223,9 +253,10 @@ def test_selectors_find_the_pods_and_not_the_test_pod(helm: Helm, options: list[
          r"there is no action type scale in this chart"),
         (["template", NAME, CHART, "--namespace", NAME, "--set", "replica=2"], r"additional properties 'replica'"),
         (["template", NAME, CHART, "--namespace", NAME, "--set", "defaultPolicy.mode=observe"], r"/defaultPolicy/mode"),
+        (["template", NAME, CHART, "--namespace", NAME, "--set", "shards={A}"], r"/shards/0"),
         (["template", NAME, CHART, "--namespace", NAME, "--kube-version", "1.31.0"], r"requires kubeVersion: >=1\.32"),
     ],
-    ids=["namespace", "name", "exclude", "unknown", "mode", "old"],
+    ids=["namespace", "name", "exclude", "unknown", "mode", "shard", "old"],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_with_what_to_do(helm: Helm, arguments: list[str], told: str) -> None:
     with pytest.raises(NotInstalled) as refusal:
