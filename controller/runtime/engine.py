@@ -34,6 +34,7 @@ from controller.runtime.worker import Worker
 logger = logging.getLogger(__name__)
 
 WORKERS = 32
+REAPERS = 4
 SWEEP_SECONDS = 600.0
 DECLARED_SECONDS = 60.0
 LIST_AGAIN_SECONDS = 0.5
@@ -110,7 +111,8 @@ class Engine:
                 group.create_task(self._work(), name=f"worker {number}")
             group.create_task(self._sweep_forever(), name="sweep")
             group.create_task(self._list_declared_forever(), name="declared")
-            group.create_task(self._parts.reaper.run(), name="reaper")
+            for number in range(REAPERS):
+                group.create_task(self._parts.reaper.run(), name=f"reaper {number}")
             group.create_task(self._parts.enforcing.run(), name="enforcing")
 
     async def _work(self) -> None:
