@@ -18,7 +18,7 @@ APPLY = "kubectl apply --server-side -f config/admission   (of this version; it 
 _LOOK = "kubectl get validatingadmissionpolicies -l app.kubernetes.io/part-of=action-operator -o yaml   (their status)"
 
 
-async def probe(api: Api, namespace: str, username: str, *, stamps: bool) -> Finding:
+async def try_admission(api: Api, namespace: str, username: str, *, stamps: bool) -> Finding:
     """A lie about who asks, the mark of a step, and a plain request. `stamps`: whether names are filled in here."""
     lie = _proposal({"requestedBy": {"username": SOMEBODY_ELSE}}, {})
     mark = _proposal({}, {WORKFLOW_LABEL: NAME})
