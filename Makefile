@@ -81,7 +81,7 @@ endef
 export NEED_GO
 
 .PHONY: binaries
-binaries: $(INSTALLED) ## get the programs of the local Kubernetes: 8 minutes the first time, then kept in the cache
+binaries: $(INSTALLED) ## get the programs of the local Kubernetes: 8 minutes the first time if built, then kept in the cache
 	@$(call need_go)
 	@$(BIN)/python -m localcluster build
 

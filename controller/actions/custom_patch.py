@@ -11,12 +11,13 @@ from typing import Any
 from controller.actions.base import Action, Parameters
 from controller.actions.differences import differences
 from controller.actions.insertion import Declared, filled, form_faults, is_place, places
-from controller.actions.marks import OPERATION, PROPOSAL_UID, mark
+from controller.actions.marks import mark
 from controller.actions.objects import OBJECT_NAME, ObjectName, read, target_of, without_bookkeeping
 from controller.api.actiontype import PatchExecutor
 from controller.api.names import Risk
 from controller.core.errors import NotFound
 from controller.core.kinds import kind_name, never
+from controller.core.origin import OPERATION, PROPOSAL_UID
 from controller.core.ports import Cluster, Done, Json, Operation, PatchForm, PreviewResult, Request, Resource, Verified
 
 HERE = "spec.executor.patch"

@@ -11,11 +11,9 @@ from typing import Any
 
 from controller.actions.job_parameters import RunJobParameters
 from controller.api.base import API_VERSION, GROUP
+from controller.core.origin import OPERATION, PROPOSAL, PROPOSAL_UID
 from controller.core.ports import Json, Operation, Request
 
-PROPOSAL_LABEL = f"{GROUP}/proposal"
-PROPOSAL_UID_LABEL = f"{GROUP}/proposal-uid"
-OPERATION_LABEL = f"{GROUP}/operation"
 SECRETS_ANNOTATION = f"{GROUP}/secrets"
 CONTAINER = "main"
 ONCE: Json = {"parallelism": 1, "completions": 1, "backoffLimit": 0, "podReplacementPolicy": "Failed"}
@@ -38,7 +36,7 @@ def is_ours(job: Json, request: Request[Any], operation: Operation) -> bool:
     """Whether the Job was made for this operation of this very proposal. Labels alone anybody could have set."""
     metadata = job["metadata"]
     owned = any(owner["uid"] == request.proposal_uid for owner in metadata.get("ownerReferences", ()))
-    return owned and metadata.get("labels", {}).get(OPERATION_LABEL) == operation.id
+    return owned and metadata.get("labels", {}).get(OPERATION) == operation.id
 
 
 def manifest(request: Request[RunJobParameters], operation_id: str, secrets: str = "") -> Json:
@@ -68,9 +66,9 @@ def owned_job(
 ) -> Json:
     """A Job that runs one pod once, owned by the proposal; `spec` has its template and deadline."""
     ours = {
-        PROPOSAL_LABEL: request.proposal,
-        PROPOSAL_UID_LABEL: request.proposal_uid,
-        OPERATION_LABEL: operation_id,
+        PROPOSAL: request.proposal,
+        PROPOSAL_UID: request.proposal_uid,
+        OPERATION: operation_id,
     }
     owner = {
         "apiVersion": API_VERSION,

@@ -3,12 +3,9 @@
 For effects that do not show by themselves whether they were made: what is relative to the state that was found.
 """
 
-from controller.api.base import GROUP
 from controller.core.operation import operation_time
+from controller.core.origin import OPERATION, PROPOSAL_UID
 from controller.core.ports import Json, Operation, P, Request
-
-OPERATION = f"{GROUP}/operation"
-PROPOSAL_UID = f"{GROUP}/proposal-uid"
 
 
 def mark(request: Request[P], operation_id: str) -> dict[str, str]:

@@ -10,10 +10,11 @@ from controller.actions.about import About, Family, Right
 from controller.actions.any_object import OnAnyObject, found
 from controller.actions.applying import ATTEMPTS, LENT, PATCH_RESOURCE, Write, way_back
 from controller.actions.field_changes import changes, differences, pointer
-from controller.actions.marks import OPERATION, mark
+from controller.actions.marks import mark
 from controller.actions.patch_parameters import Form, PatchResourceParameters
 from controller.actions.races import racing
 from controller.api.names import Risk
+from controller.core.origin import OPERATION
 from controller.core.ports import Done, Json, Operation, PatchForm, PreviewResult, Request, Resource, Verified
 
 

@@ -5,13 +5,14 @@ The Job belongs to the CronJob, whose history limits clean it up. That it is our
 
 from controller.actions.about import About, Family, Right
 from controller.actions.base import Parameters, cut
-from controller.actions.job_manifest import OPERATION_LABEL, PROPOSAL_LABEL, PROPOSAL_UID_LABEL, job_name
+from controller.actions.job_manifest import job_name
 from controller.actions.objects import ObjectName, read, target_of
 from controller.actions.one_job import DRY_RUN_OPERATION, JOBS, OneJob
 from controller.actions.revisions import images
 from controller.actions.suspend_cronjob import CRON_JOBS, running_jobs
 from controller.api.common import Change
 from controller.api.names import Risk
+from controller.core.origin import OPERATION, PROPOSAL, PROPOSAL_UID
 from controller.core.ports import Json, Operation, PreviewResult, Request, Target
 
 MANUAL = "cronjob.kubernetes.io/instantiate"
@@ -59,7 +60,7 @@ class TriggerCronJob(OneJob[TriggerCronJobParameters]):
 
     def is_ours(self, job: Json, request: Request[TriggerCronJobParameters], operation: Operation) -> bool:
         labels = job["metadata"].get("labels", {})
-        marks = (labels.get(PROPOSAL_UID_LABEL), labels.get(OPERATION_LABEL))
+        marks = (labels.get(PROPOSAL_UID), labels.get(OPERATION))
         return marks == (request.proposal_uid, operation.id)
 
 
@@ -68,9 +69,9 @@ def job_of(cron_job: Json, request: Request[TriggerCronJobParameters], operation
     template, owner = cron_job["spec"]["jobTemplate"], cron_job["metadata"]
     metadata = template.get("metadata") or {}
     ours = {
-        PROPOSAL_LABEL: request.proposal,
-        PROPOSAL_UID_LABEL: request.proposal_uid,
-        OPERATION_LABEL: operation_id,
+        PROPOSAL: request.proposal,
+        PROPOSAL_UID: request.proposal_uid,
+        OPERATION: operation_id,
     }
     return {
         "apiVersion": "batch/v1",

@@ -1,6 +1,5 @@
 """answer: give the answer that a proposal of type `ask` waits for."""
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from controller.cli.items import Item, Model
 from controller.cli.options import DataForm
 from controller.cli.refusals import Refused
 from controller.cli.session import Run
+from controller.client.values import typed
 from controller.client.votes import question_put
 from controller.core.ports import Json
 
@@ -39,7 +39,7 @@ def read_answer(item: Item, model: Model, value: str | None, fields: Sequence[st
     question = question_put(model)
     if question is None:
         raise Refused(f"{item.short} asks nothing; approve it: kubectl actions approve {item.name}", Exit.USAGE)
-    given: Any = _fields(fields, question.schema) if fields else _value(value or "", question.schema)
+    given: Any = _fields(fields, question.schema) if fields else typed(question.schema, value or "")
     if fault := question.fault(given):
         raise Refused(f"{item.short}: {fault.replace('spec.answer', 'the answer')}", Exit.USAGE)
     return given
@@ -53,15 +53,5 @@ def _fields(fields: Sequence[str], schema: Json) -> Json:
         name, equals, text = field.partition("=")
         if not equals or not name:
             raise Refused(f"-p {field}: must be KEY=VALUE", Exit.USAGE)
-        answer[name] = _value(text, known.get(name) or {})
+        answer[name] = typed(known.get(name) or {}, text)
     return answer
-
-
-def _value(text: str, schema: Json) -> Any:
-    """The text itself where a text is asked for, else what it says as JSON, else the text."""
-    if schema.get("type") == "string":
-        return text
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeVar
 import typer
 
 from controller.cli import exits
-from controller.cli.completing import action_types, contexts, namespaces, objects
+from controller.cli.completing import action_types, contexts, live, namespaces, objects
 from controller.cli.options import (
     Connection,
     DataForm,
@@ -60,6 +60,10 @@ _FORMS = "NAME, ap/NAME (proposal) or aw/NAME (workflow)."
 Name = Annotated[
     str,
     typer.Argument(metavar="NAME", parser=lambda text: checked(object_name, text), autocompletion=objects, help=_FORMS),
+]
+LiveName = Annotated[
+    str,
+    typer.Argument(metavar="NAME", parser=lambda text: checked(object_name, text), autocompletion=live, help=_FORMS),
 ]
 MaybeName = Annotated[
     str | None,

@@ -11,12 +11,12 @@ from controller.api.base import API_VERSION
 from controller.api.common import Identity
 from controller.api.policy import ActionPolicy
 from controller.cli import diagnosis
+from controller.cli.admission_trial import ABOUT, APPLY, try_admission
 from controller.cli.data import write
 from controller.cli.exits import Exit
 from controller.cli.findings import Finding, State, as_data, broken, note, ok, page, skipped
 from controller.cli.modes import SOMEBODY, in_force, read_types
 from controller.cli.options import Operator, ReportForm
-from controller.cli.probes import ABOUT, APPLY, probe
 from controller.cli.refusals import told
 from controller.cli.screen import draw
 from controller.cli.session import Run
@@ -91,7 +91,7 @@ async def _installation(run: Run, where: Operator, me: Identity, release: Json) 
     lease = f"{place.lease_namespace}/{where.lease}"
     found = [
         await _looked("Admission", _admission(run)),
-        await _looked(ABOUT, probe(run.api, run.namespace, me.username, stamps=diagnosis.stamps(release))),
+        await _looked(ABOUT, try_admission(run.api, run.namespace, me.username, stamps=diagnosis.stamps(release))),
         await _looked("Action types", _types(run)),
         await _looked("Operator", _operator(place, lease, now)),
         await _looked("Operator's rights", _operators_rights(run, place, where)),

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from controller.api.actiontype import ActionType
-from controller.api.base import GROUP, rfc3339
+from controller.api.base import rfc3339
 from controller.api.common import HistoryEntry
 from controller.api.proposal import ActionProposal
 from controller.api.workflow import ActionWorkflow
@@ -17,14 +17,13 @@ from controller.cli.screen import one_line, shown
 from controller.cli.session import Run
 from controller.cli.table import UNREADABLE
 from controller.core.errors import NotFound, PermanentFailure, RightMissing
+from controller.core.origin import PROPOSAL_UID
 from controller.core.ports import Json
 from controller.kube.resources import JOBS, PODS, PROPOSALS, TYPES
 
-PROPOSAL_UID = f"{GROUP}/proposal-uid"
-"""The label of the Jobs and pods that a proposal started."""
 WITH_PODS = frozenset({"run-job", "trigger-cronjob"})
 """Built-in executors that start pods."""
-JOB_NAME = "batch.kubernetes.io/job-name"
+JOB_NAME_LABEL = "batch.kubernetes.io/job-name"
 LOOK_SECONDS = 1.0
 
 
@@ -147,7 +146,7 @@ async def _selector(run: Run, item: Item) -> str:
         jobs = (await run.api.list(JOBS, namespace=item.namespace, label_selector=own)).items
     except RightMissing:
         return own
-    return f"{JOB_NAME} in ({','.join(job['metadata']['name'] for job in jobs)})" if jobs else own
+    return f"{JOB_NAME_LABEL} in ({','.join(job['metadata']['name'] for job in jobs)})" if jobs else own
 
 
 def containers(pod: Json) -> Iterator[str]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from controller.cli import exits
-from controller.cli.arguments import Everywhere, MaybeName, Name, Page, TypeName, seconds
+from controller.cli.arguments import Everywhere, MaybeName, Name, Page, Report, TypeName, seconds
 from controller.cli.declaring import Work, command
 from controller.cli.options import GraphForm, KindChoice, ListForm, PageForm, ReportForm
 
@@ -14,7 +14,6 @@ look = typer.Typer()
 Kind = Annotated[KindChoice, typer.Option("--kind", help="Only these.")]
 OnlyLive = Annotated[bool, typer.Option("--live", help="Only what is not finished.")]
 Listing = Annotated[ListForm, typer.Option("--output", "-o", help="Output format.")]
-Report = Annotated[ReportForm, typer.Option("--output", "-o", help="Output format.")]
 
 
 @command(look, "list")

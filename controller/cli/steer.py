@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.arguments import Name, Yes, checked
+from controller.cli.arguments import LiveName, Yes, checked
 from controller.cli.completing import resumable
 from controller.cli.declaring import Work, command
 from controller.cli.options import object_name
@@ -13,7 +13,7 @@ steer = typer.Typer()
 
 
 @command(steer)
-def cancel(name: Name) -> Work:
+def cancel(name: LiveName) -> Work:
     """Ask for one to be cancelled. What is under way is stopped; what is done stays done."""
     from controller.cli.changing import cancel as cancel_one
 
@@ -21,7 +21,7 @@ def cancel(name: Name) -> Work:
 
 
 @command(steer)
-def suspend(name: Name) -> Work:
+def suspend(name: LiveName) -> Work:
     """Let nothing new start of one.
 
     No first attempt, no retry, no further step; `resume` lets it go on."""

@@ -1,7 +1,7 @@
 """Prometheus metrics that count as things happen; how things stand at the moment of a scrape is in `standing.py`.
 
 Base units. Labels are words of the API, kinds, and names of action types in the cluster's catalogue: what people type
-into a proposal never becomes one (`labels.py`).
+into a proposal never becomes one (`telling.py`).
 """
 
 from dataclasses import dataclass
@@ -60,16 +60,18 @@ class Metrics:
         self.loop_lag_seconds = self._histogram(
             "event_loop_lag", "how late the event loop comes to what is due, looked at once a second", _QUICK
         )
-        self.api_unavailable = Gauge(
-            f"{PREFIX}api_unavailable", "1 while the API server does not answer", registry=self.registry
-        )
-        self.families.append(Family("api_unavailable", "1 while the API server does not answer"))
+        self.api_unavailable = self._gauge("api_unavailable", "1 while the API server does not answer")
         ProcessCollector(registry=self.registry)
 
     def api_answered(self, verb: str, code: int | None, seconds: float) -> None:
         """Notes a request to the API server; `code` None: no answer came."""
         self.api_requests.labels(verb, code or "none").inc()
         self.api_request_seconds.labels(verb).observe(seconds)
+
+    def _gauge(self, name: str, meaning: str) -> Gauge:
+        family = Family(name, meaning)
+        self.families.append(family)
+        return Gauge(PREFIX + family.name, meaning, registry=self.registry)
 
     def _counter(self, name: str, meaning: str, *labels: str) -> Counter:
         family = Family(f"{name}_total", meaning, labels, "counter")

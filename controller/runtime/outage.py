@@ -8,7 +8,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
-from controller.core.errors import ActionError, NotFound
+from controller.core.errors import ActionError, NotFound, RightMissing
 from controller.runtime.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -48,8 +48,7 @@ class Outage:
                 await self._probe()
             except ActionError:
                 if not said:
-                    what = "does not serve what is asked of it" if isinstance(error, NotFound) else "does not answer"
-                    logger.warning("the API server %s, waiting for it: %s", what, error)
+                    logger.warning("the API server %s: %s", _trouble(error), error)
                     self._metrics.api_unavailable.set(1)
                     said = True
                 await asyncio.sleep(PROBE_SECONDS * (0.5 + random.random()))  # noqa: S311  spreads load, no secret
@@ -59,3 +58,16 @@ class Outage:
             logger.warning("the API server answers again")
             self._metrics.api_unavailable.set(0)
         self._up.set()
+
+
+def _trouble(error: ActionError) -> str:
+    match error:
+        case NotFound():
+            return "does not serve what is asked of it, waiting for it"
+        case RightMissing():
+            return (
+                "refuses what the operator needs, waiting for the right; config/rbac/operator.yaml and the chart have "
+                "all of them, and `kubectl actions doctor` names what is missing"
+            )
+        case _:
+            return "does not answer, waiting for it"

@@ -1,5 +1,6 @@
 """What the chart renders to for different values, and what it says of values that cannot be."""
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -251,12 +252,15 @@ def test_each_shard_has_pods_and_a_lease_of_its_own_and_the_rest_goes_to_those_w
         (["template", "mine", CHART, "--namespace", NAME], r"the release must be named action-operator \(got mine\)"),
         (["template", NAME, CHART, "--namespace", NAME, "--set", "catalogue.exclude={scale}"],
          r"there is no action type scale in this chart"),
+        (["template", NAME, CHART, "--namespace", NAME,
+          "--set-json", f"runners.lent={json.dumps([{'namespace': 'a', 'serviceAccounts': [one]} for one in 'bc'])}"],
+         r"runners\.lent: namespace a is there twice; give all its serviceAccounts in one entry"),
         (["template", NAME, CHART, "--namespace", NAME, "--set", "replica=2"], r"additional properties 'replica'"),
         (["template", NAME, CHART, "--namespace", NAME, "--set", "defaultPolicy.mode=observe"], r"/defaultPolicy/mode"),
         (["template", NAME, CHART, "--namespace", NAME, "--set", "shards={A}"], r"/shards/0"),
         (["template", NAME, CHART, "--namespace", NAME, "--kube-version", "1.31.0"], r"requires kubeVersion: >=1\.32"),
     ],
-    ids=["namespace", "name", "exclude", "unknown", "mode", "shard", "old"],
+    ids=["namespace", "name", "exclude", "twice", "unknown", "mode", "shard", "old"],
 )  # fmt: skip
 def test_what_cannot_be_is_refused_with_what_to_do(helm: Helm, arguments: list[str], told: str) -> None:
     with pytest.raises(NotInstalled) as refusal:

@@ -39,6 +39,7 @@ def test_names_come_from_the_cluster(shell: Shell) -> None:
     assert completed(shell, "describe", "scale-o") == ["scale-out"]
     assert completed(shell, "wait", "aw/") == ["aw/scale-out"]
     assert completed(shell, "retry", "") == ["scale-out"]
+    assert completed(shell, "cancel", "") == ["scale-checkout", "scale-out"]
     assert completed(shell, "resume", "") == ["scale-checkout", "scale-out"]
     assert "scale-workload" in completed(shell, "create", "scale")
     assert completed(shell, "create", "scale-workload", "-p", "repl") == ["replicas="]

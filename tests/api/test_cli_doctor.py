@@ -14,7 +14,7 @@ import yaml
 from api_server import ApiServer
 from cli_shell import Shell
 
-from controller.cli.probes import ABOUT
+from controller.cli.admission_trial import ABOUT
 from localcluster.controlplane import ControlPlane
 
 Findings = dict[str, dict[str, Any]]

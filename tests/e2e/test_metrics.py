@@ -3,17 +3,18 @@
 import json
 import re
 import secrets
-import time
 import urllib.error
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from harness import scrape
 from harness.operator import OperatorProcess
 from harness.stage import Stage, proposal, staged
+from harness.waiting import eventually
 from proxy import FaultProxy, Outage, fault_proxy
 
+from controller.operator.kinds import OURS
 from hack.hook_target import HookTarget
 from localcluster.controlplane import ControlPlane
 
@@ -63,13 +64,6 @@ def page(operator: OperatorProcess, path: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
-def eventually(until: Callable[[], object], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.2)
-
-
 def documented() -> set[str]:
     """Names by which queries can ask, of all metrics in the table."""
     rows = re.findall(r"^\| `(actionoperator_\w+)` \| (\w+) \|", PAGE, re.MULTILINE)
@@ -87,7 +81,7 @@ def test_the_scrape_says_what_happened_and_nothing_that_people_typed(stage: Stag
     assert stage.outcome("ap", "typo")["outcome"] == "Failed"
     stage.phase("ap", "later", "Scheduled")
     halting = stage.policy("stop", halt=True)
-    eventually(lambda: scrape.value(page(stage.operator, "/metrics")[1], "actionoperator_halted") == 1, 10, "halted")
+    eventually(lambda: scrape.value(page(stage.operator, "/metrics")[1], "actionoperator_halted") == 1, "halted", 10)
     _, text = page(stage.operator, "/metrics")
     stage.delete_policies(halting)
     assert {name for name in scrape.names(text) if name.startswith("actionoperator_")} == documented()
@@ -105,7 +99,7 @@ def test_the_scrape_says_what_happened_and_nothing_that_people_typed(stage: Stag
     for verb in ("get", "list", "watch", "create", "patch"):
         assert scrape.value(text, "actionoperator_api_requests_total", verb=verb) > 0, verb
     ages = scrape.values(text, "actionoperator_watch_age_seconds")
-    assert len(ages) == 8
+    assert len(ages) == len(OURS) + 1, "our kinds, and namespaces"
     assert all(age < 75 for age in ages.values()), ages
     assert scrape.value(text, "actionoperator_audit_records_lost_total") == 0
 
@@ -131,8 +125,8 @@ def test_a_standby_is_ready_and_knows_the_objects(
     )  # fmt: skip
     standby.start(wait=False)
     try:
-        eventually(lambda: "probes at" in standby.log, READY_SECONDS, "it does not serve")
-        eventually(lambda: page(standby, "/readyz")[0] == 200, READY_SECONDS, "the standby is not ready")
+        eventually(lambda: "probes at" in standby.log, "it serves", READY_SECONDS)
+        eventually(lambda: page(standby, "/readyz")[0] == 200, "the standby is ready", READY_SECONDS)
         _, text = page(standby, "/metrics")
         assert scrape.value(text, "actionoperator_is_leader") == 0
         assert scrape.value(text, "actionoperator_queue_depth") == 0
@@ -148,7 +142,7 @@ def test_readiness_fails_without_watches_and_comes_back_and_the_process_stays(
     kind: Outage, stage: Stage, proxy: FaultProxy
 ) -> None:
     operator = stage.operator
-    eventually(lambda: page(operator, "/readyz") == (200, "ok\n"), READY_SECONDS, "it is not ready to begin with")
+    eventually(lambda: page(operator, "/readyz") == (200, "ok\n"), "it is ready to begin with", READY_SECONDS)
     name, process = f"meanwhile-{kind}", operator.pid
 
     def unready() -> bool:
@@ -158,9 +152,9 @@ def test_readiness_fails_without_watches_and_comes_back_and_the_process_stays(
 
     with proxy.outage(kind):
         stage.apply(proposal(name, "log-message", {"message": "x"}, suspend=True))
-        eventually(unready, UNREADY_SECONDS, f"it is still ready: {page(operator, '/readyz')}")
+        eventually(unready, lambda: f"it is not ready: {page(operator, '/readyz')}", UNREADY_SECONDS)
         age = scrape.value(page(operator, "/metrics")[1], "actionoperator_watch_age_seconds", kind="ActionProposal")
         assert age > 25
-    eventually(lambda: page(operator, "/readyz") == (200, "ok\n"), READY_SECONDS, "it is not ready again")
+    eventually(lambda: page(operator, "/readyz") == (200, "ok\n"), "it is ready again", READY_SECONDS)
     stage.phase("ap", name, "Blocked")
     assert (operator.pid, operator.exit_code()) == (process, None)

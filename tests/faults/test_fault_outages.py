@@ -4,7 +4,7 @@ import re
 import threading
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import pytest
 from effects import Hooks
 from harness.operator import Launch
 from harness.stage import proposal, workflow
+from harness.waiting import eventually
 from lanes import Lane, lane
 from proxy import Outage
 
@@ -60,7 +61,7 @@ def test_everything_goes_on_after_an_outage(
             began = time.monotonic()
             answers.set()
             own.create(proposal("meanwhile", "log-message", {"message": "x"}))
-            wait(lambda: unavailable(own) == 1, NOTICED_SECONDS, "the metric does not show the outage")
+            eventually(lambda: unavailable(own) == 1, "the metric shows the outage", NOTICED_SECONDS)
             tried = own.proxy.in_outage[WRITE]
             threading.Event().wait(OUTAGE_SECONDS)  # the time that passes is the fault
         ended = time.monotonic()
@@ -112,8 +113,8 @@ def start(own: Lane) -> list[str]:
         assert own.observer.wait(name, lambda status: len(status.get("history") or ()) > 3, 15), story(own, name)
     for name in ("pausing", "called", "posted"):
         assert own.observer.wait(name, lambda status: status.get("attempts"), 15), story(own, name)
-    wait(
-        lambda: all(own.hooks.received(path(own, name)) for name in ("called", "posted")), 10, "the calls were not made"
+    eventually(
+        lambda: all(own.hooks.received(path(own, name)) for name in ("called", "posted")), "the calls are made", 10
     )
     return [*names, "pausing", "called", "flow"]
 
@@ -155,10 +156,3 @@ def unavailable(own: Lane) -> float:
     with urllib.request.urlopen(address, timeout=5) as answer:
         text = answer.read().decode()
     return float(re.search(r"^actionoperator_api_unavailable (\S+)$", text, re.MULTILINE)[1])
-
-
-def wait(until: Callable[[], object], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)

@@ -6,8 +6,7 @@ calls only with the same Idempotency-Key.
 
 import re
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from effects import AuditTail, Hooks, effects_of
 from harness import scrape
 from harness.operator import Launch, OperatorProcess
 from harness.stage import Json, deployment, proposal
+from harness.waiting import eventually
 from lanes import Lane, lane
 from proxy import FaultProxy, Outage, fault_proxy
 
@@ -44,7 +44,19 @@ class Pair:
 
     def led_by_standby(self) -> None:
         """Waits until the other leads."""
-        wait(lambda: "this process leads" in self.standby.log, "the standby never led:\n" + self.standby.log[-2000:])
+        eventually(
+            lambda: "this process leads" in self.standby.log,
+            lambda: "the standby leads:\n" + self.standby.log[-2000:],
+            TAKEN_SECONDS,
+        )
+
+    def leader_has_stepped_down(self) -> None:
+        """Waits until the first one, thawed, has seen that it leads no more."""
+        eventually(
+            lambda: "this process leads no more" in self.leader.log,
+            lambda: "the thawed one leads no more:\n" + self.leader.log[-2000:],
+            TAKEN_SECONDS,
+        )
 
 
 @pytest.fixture
@@ -69,7 +81,7 @@ def pair(
             launch=launch,
         )
         standby.start(wait=False)
-        wait(lambda: ready(standby), "the standby is not ready:\n" + standby.log[-2000:], WARM_SECONDS)
+        eventually(lambda: ready(standby), lambda: "the standby is ready:\n" + standby.log[-2000:], WARM_SECONDS)
         assert "this process leads" not in standby.log
         yield Pair(own, standby, proxy)
         if standby.exit_code() is None:
@@ -85,13 +97,6 @@ def ready(operator: OperatorProcess) -> bool:
         return bool(served) and scrape.get(f"{served[-1]}/readyz") == "ok\n"
     except OSError:
         return False
-
-
-def wait(until: Callable[[], object], what: str, seconds: float = TAKEN_SECONDS) -> None:
-    deadline = time.monotonic() + seconds
-    while not until():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
 
 
 def under_way(own: Lane) -> list[str]:
@@ -132,7 +137,7 @@ def test_what_the_leader_had_under_way_takes_effect_once(how: str, pair: Pair) -
     own = pair.lane
     audit = AuditTail.of(own.stage.cluster, own.stage.namespace)
     names = under_way(own)
-    wait(lambda: begun(own, names), "nothing was under way")
+    eventually(lambda: begun(own, names), "some are under way", TAKEN_SECONDS)
     match how:
         case "ends":
             assert pair.leader.stop() == 0
@@ -145,7 +150,7 @@ def test_what_the_leader_had_under_way_takes_effect_once(how: str, pair: Pair) -
             pair.led_by_standby()
             check_once(own, names, audit)
             pair.leader.signal(signal.SIGCONT)
-            wait(lambda: "this process leads no more" in pair.leader.log, "the thawed one still leads")
+            pair.leader_has_stepped_down()
         case _:
             with own.proxy.outage(Outage.REFUSED):
                 pair.led_by_standby()
@@ -163,7 +168,7 @@ def test_a_call_that_may_be_made_once_is_not_made_by_the_next_leader_too(pair: P
     assert own.observer.wait("posted", lambda status: status.get("outcome"), TAKEN_SECONDS)
     assert own.observer.status("posted")["outcome"] == "Unknown"
     pair.leader.signal(signal.SIGCONT)
-    wait(lambda: "this process leads no more" in pair.leader.log, "the thawed one still leads")
+    pair.leader_has_stepped_down()
     assert own.observer.status("posted")["outcome"] == "Unknown", "a final status never changes"
     assert len(own.hooks.received(path)) == 1
 

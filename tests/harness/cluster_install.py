@@ -1,7 +1,6 @@
 """The operator installed in a cluster that runs pods, and what is seen of it from outside: its pods and its Lease."""
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from hack.installation import Kubectl, kubectl_of
 from harness.cluster_pods import Pods
 from harness.helm import CHART, NAME, PLACE, Helm
+from harness.waiting import eventually
 
 Json = dict[str, Any]
 STRANGE_UID = 123456
@@ -40,10 +40,7 @@ class Operators:
         return self.kubectl("get", "lease", NAME, "-n", NAME, "--ignore-not-found", holder)
 
     def wait(self, done: Callable[[], object], what: str, *, seconds: float = 60.0) -> None:
-        deadline = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}\n{self.log}"
-            time.sleep(0.1)
+        eventually(done, lambda: f"{what}\n{self.log}", seconds)
 
     def ready(self) -> None:
         """Returns once both are ready and one leads."""

@@ -5,11 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from harness.waiting import eventually
 
 from localcluster.controlplane import ControlPlane, stop
 from localcluster.layout import Layout
@@ -83,13 +83,6 @@ def processes(folder: Path) -> list[str]:
     return found
 
 
-def eventually(done: Callable[[], object], what: str, seconds: float = 20.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not done():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.05)
-
-
 def start_pods(plane: ControlPlane) -> None:
     """Two pods that run on."""
     kubectl = [str(plane.kubectl), "--kubeconfig", str(plane.kubeconfig)]
@@ -115,7 +108,7 @@ def test_its_pods_are_cut_off_and_all_goes_also_after_a_crash(folder: Path) -> N
 
     supervisor = plane.state.supervisor
     os.kill(supervisor, signal.SIGKILL)
-    eventually(lambda: not processes(folder), "all processes have ended with the one that owned them")
+    eventually(lambda: not processes(folder), "all processes end with the one that owned them", 20)
     assert groups(folder)
     assert "removed what its real node had left" in localcluster("down", "--dir", folder)
     assert not groups(folder)

@@ -32,7 +32,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* "yes" where something that needs Prometheus' kinds is wanted. Takes: enabled, context. */}}
+{{/* "yes" where something for Prometheus or Grafana is wanted. Takes: enabled (true, false, auto), kind (whose presence
+     decides where it is auto: group/version/Kind), context (the root). */}}
 {{- define "action-operator.monitored" -}}
 {{- if or (eq (toString .enabled) "true") (and (eq (toString .enabled) "auto") (.context.Capabilities.APIVersions.Has .kind)) }}yes{{ end }}
 {{- end }}

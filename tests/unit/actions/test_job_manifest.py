@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.actions.job_manifest import OPERATION_LABEL, is_ours, job_name, manifest
+from controller.actions.job_manifest import is_ours, job_name, manifest
 from controller.actions.job_parameters import RunJobParameters
 from controller.actions.run_job import RunJob
+from controller.core import origin
 from controller.core.operation import new_operation
 from controller.core.ports import Cluster, Http, Json, Operation, Request
 
@@ -93,7 +94,7 @@ def test_it_belongs_to_the_proposal() -> None:
     assert owner["blockOwnerDeletion"] is False
     labels = job(labels={"app": "x"})["spec"]["template"]["metadata"]["labels"]
     assert labels["app"] == "x"
-    assert labels[OPERATION_LABEL] == OPERATION.id
+    assert labels[origin.OPERATION] == OPERATION.id
 
 
 names = st.from_regex(r"[a-z0-9]([-a-z0-9.]{0,61}[a-z0-9])?", fullmatch=True)

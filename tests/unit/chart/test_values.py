@@ -8,12 +8,17 @@ from typing import Any
 
 import jsonschema
 import pytest
+import typer
 import yaml
+
+from controller.operator.main import app
 
 CHART = Path(__file__).parents[3] / "charts" / "action-operator"
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 HELMS_OWN = {"global"}
+FOR_COLLECTORS = {"logFormat"}
+"""Settings that the chart has another default of than the program: its logs are read by machines."""
 
 
 def of_values(values: Mapping[str, Any], schema: Mapping[str, Any], at: str = "") -> Iterator[str]:
@@ -48,6 +53,14 @@ def test_values_and_schema_have_the_same_paths() -> None:
 
 def test_the_defaults_fit_the_schema() -> None:
     jsonschema.Draft7Validator(SCHEMA).validate(VALUES)
+
+
+def test_settings_that_are_options_have_the_defaults_of_the_program() -> None:
+    group: Any = typer.main.get_command(app)
+    options = {option.name: option.default for option in group.commands["run"].params}
+    for name, value in VALUES["settings"].items():
+        default = options[re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)]
+        assert ((value or None) == (default or None)) is (name not in FOR_COLLECTORS), name
 
 
 @pytest.mark.parametrize(

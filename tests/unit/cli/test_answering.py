@@ -40,6 +40,7 @@ SCHEMA = {
     ("parameters", "value", "fields", "answer"),
     [
         ({"options": ["eu", "us"]}, "eu", [], "eu"),
+        ({"options": ["eu", "us"]}, "EU", [], "eu"),
         ({}, "5", [], "5"),
         ({}, "true", [], "true"),
         ({"schema": {"type": "integer"}}, "5", [], 5),

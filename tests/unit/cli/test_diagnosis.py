@@ -12,6 +12,7 @@ from controller.api.names import Mode
 from controller.cli import diagnosis
 from controller.cli.findings import Finding, State, page
 from controller.cli.modes import Effect
+from controller.runtime import assembly, standing
 
 NOW = datetime(2026, 11, 22, 15, 0, tzinfo=UTC)
 
@@ -135,3 +136,9 @@ def test_the_page_lines_up_and_sums_up() -> None:
     assert lines[0] == "✓ CRDs         fine"
     assert lines[1:3] == ["! Your rights  few", "    -> grant them"]
     assert lines[-1] == "1 broken, 1 worth a look, 1 not looked at"
+
+
+def test_the_clock_is_judged_by_the_limit_that_the_operator_leads_by() -> None:
+    """Here the command stands apart from the operator, so that the number is written twice."""
+    assert diagnosis.MOST_SKEW_SECONDS == assembly.MOST_SKEW_SECONDS
+    assert f" {assembly.MOST_SKEW_SECONDS:g} s off does not lead" in standing.SKEW.meaning

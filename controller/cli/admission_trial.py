@@ -6,20 +6,22 @@ from controller.api.base import API_VERSION
 from controller.cli.findings import Finding, broken, ok, skipped
 from controller.core.errors import ActionError, NotFound
 from controller.core.ports import Json
+from controller.core.steps import WORKFLOW_LABEL
 from controller.kube.answers import Denied
 from controller.kube.api import Api
 from controller.kube.resources import PROPOSALS
 
 ABOUT = "Admission, tried"
+NAME = "doctor-probe"
 SOMEBODY_ELSE = "system:nobody-at-all"
 APPLY = "kubectl apply --server-side -f config/admission   (of this version; it takes some seconds to be in force)"
 _LOOK = "kubectl get validatingadmissionpolicies -l app.kubernetes.io/part-of=action-operator -o yaml   (their status)"
 
 
-async def probe(api: Api, namespace: str, username: str, *, stamps: bool) -> Finding:
+async def try_admission(api: Api, namespace: str, username: str, *, stamps: bool) -> Finding:
     """A lie about who asks, the mark of a step, and a plain request. `stamps`: whether names are filled in here."""
     lie = _proposal({"requestedBy": {"username": SOMEBODY_ELSE}}, {})
-    mark = _proposal({}, {"actionoperator.dev/workflow": "doctor-probe"})
+    mark = _proposal({}, {WORKFLOW_LABEL: NAME})
     for body, policy, what in (
         (lie, "action-operator-requester", "a proposal in the name of somebody else"),
         (mark, "action-operator-steps", "a proposal with the mark of a workflow's step"),
@@ -58,5 +60,5 @@ async def _refused(api: Api, namespace: str, body: Json, policy: str, what: str)
 
 def _proposal(spec: Json, labels: Json) -> Json:
     asked = {"action": "wait", "parameters": {"seconds": 1}, "reason": "a dry run of kubectl actions doctor"}
-    metadata: Json = {"name": "doctor-probe", **({"labels": labels} if labels else {})}
+    metadata: Json = {"name": NAME, **({"labels": labels} if labels else {})}
     return {"apiVersion": API_VERSION, "kind": "ActionProposal", "metadata": metadata, "spec": {**asked, **spec}}
