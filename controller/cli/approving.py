@@ -25,7 +25,7 @@ from controller.cli.session import Run
 from controller.cli.table import UNREADABLE
 from controller.cli.times import age
 from controller.client.errors import DigestChanged
-from controller.client.standing import standing_still
+from controller.client.standing import NOT_SEEN, message_of, standing_still
 from controller.client.votes import check_votable, question_put, vote_manifest
 from controller.client.voting import cast_vote
 from controller.core.errors import NotFound, TransientFailure
@@ -51,7 +51,7 @@ async def vote(
 
     `answering`: what the vote answers, told from the object that asks.
     """
-    item = await find(run.api, run.namespace, name)
+    item = await _looked_at(run, await find(run.api, run.namespace, name))
     model = _readable(item)
     shown_digest = check_votable(model, decision, digest)
     if decision is Vote.APPROVE and answering is None and question_put(model) is not None:
@@ -158,6 +158,21 @@ def no_approval_needed(model: Model) -> str:
     condition = approved(model)
     needless = condition is not None and condition.status == "True" and condition.reason is Reason.NOT_REQUIRED
     return condition.message or "no policy asks for one" if condition and needless else ""
+
+
+async def _looked_at(run: Run, item: Item) -> Item:
+    """The object once the operator has looked at it. One that was just made is given a few seconds for that."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + COUNT_SECONDS
+    while message_of(_readable(item)) == NOT_SEEN:
+        if loop.time() >= until:
+            said = (
+                f"{item.short} cannot be voted on: {NOT_SEEN}; whether one is there is told by kubectl actions doctor"
+            )
+            raise Refused(said)
+        await asyncio.sleep(LOOK_SECONDS)
+        item = await find(run.api, item.namespace, item.short)
+    return item
 
 
 async def _tally(run: Run, item: Item, vote: ActionApproval) -> Exit:

@@ -25,7 +25,6 @@ _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 _MOST = 5
 _APPLY_CRDS = f"kubectl apply --server-side -f crds/   (the folder of the release; or by the chart: {CHART})"
 _APPLY_TYPES = f"kubectl apply --server-side -f catalog/   (or by the chart: {CHART})"
-_START = f"see kubectl get pods -n action-operator; not installed yet: {CHART}"
 
 
 def kubernetes(told: Json) -> Finding:
@@ -120,13 +119,14 @@ def clock(skew_seconds: float | None) -> Finding:
 
 def operator(lease: Json | None, place: str, now: datetime) -> Finding:
     """Whether an operator leads, by its Lease and the API server's time. `place`: namespace/name of the Lease."""
+    start = f"see kubectl get pods -n {place.partition('/')[0]}; not installed yet: {CHART}"
     if lease is None:
         elsewhere = "if it is elsewhere, or has another name: --operator-namespace, --lease-name"
-        return broken("Operator", f"there is no Lease {place}: no operator has ever led here", _START, elsewhere)
+        return broken("Operator", f"there is no Lease {place}: no operator has ever led here", start, elsewhere)
     spec = lease.get("spec") or {}
     holder, renewed = spec.get("holderIdentity"), spec.get("renewTime")
     if not holder or not renewed:
-        return broken("Operator", f"nobody holds the Lease {place}: the operator was stopped", _START)
+        return broken("Operator", f"nobody holds the Lease {place}: the operator was stopped", start)
     silent = (now - datetime.fromisoformat(renewed)).total_seconds()
     most = float(spec.get("leaseDurationSeconds") or 15)
     if silent > most + MOST_SKEW_SECONDS:
@@ -134,7 +134,7 @@ def operator(lease: Json | None, place: str, now: datetime) -> Finding:
             f"{holder} holds the Lease {place}, but has not renewed it for {span(silent)} (limit {most:g} s): it has "
             "died, or cannot reach the API server"
         )
-        return broken("Operator", said, _START)
+        return broken("Operator", said, start)
     return ok("Operator", f"{holder} leads (Lease {place}, renewed {span(silent)} ago)")
 
 

@@ -3,12 +3,14 @@
 from controller.cli.exits import Exit
 from controller.client.errors import NotFinished, NothingToUndo, ObserveOnlyError
 from controller.core.errors import ActionError, NotFound, Repeatable, RightMissing
+from controller.kube.answers import UNAUTHORIZED
 
 NOT_INSTALLED = (
     "the API server does not know actionoperator.dev/v1alpha1: apply crds/ first "
     "(kubectl apply --server-side -f crds/), or name another cluster with --context"
 )
 _CHECK_CONNECTION = "is the cluster up, and is the context the right one (kubectl config current-context)?"
+_LOG_IN = "log in again as your cluster asks for it, or name another context with --context"
 _NO_SUCH_PATH = "page not found"
 
 
@@ -40,5 +42,7 @@ def told(error: BaseException) -> tuple[str, Exit]:
             return text, Exit.FORBIDDEN
         case Repeatable() if "no connection" in text or "no answer" in text or "connection broke" in text:
             return f"{text}; {_CHECK_CONNECTION}", Exit.UNREACHABLE
+        case Repeatable() if UNAUTHORIZED in text:
+            return f"{text}; {_LOG_IN}", Exit.ERROR
         case _:
             return text, Exit.ERROR

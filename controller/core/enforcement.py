@@ -16,6 +16,8 @@ from controller.core.ports import Json
 PART_OF = "app.kubernetes.io/part-of"
 OURS = "action-operator"
 FOLDER = "config/admission"
+MOST_TOLD = 3
+"""So many faults are named: where all of them are missing, a line of log stays a line."""
 OPTIONAL = frozenset({"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"})
 """Kinds that an API server need not serve (before 1.36): what they fill in is compared by the others all the same."""
 
@@ -56,7 +58,10 @@ def enforcement(
     """Compares what is stored with what is shipped. `digest_of`: for those who remember what they worked out."""
     faults = list(_faults(found, shipped, digest_of))
     if faults:
-        return Enforcement(None, f"{'; '.join(faults)}; apply {FOLDER} of this version")
+        told = (
+            faults if len(faults) <= MOST_TOLD else [*faults[:MOST_TOLD], f"{len(faults) - MOST_TOLD} more like these"]
+        )
+        return Enforcement(None, f"{'; '.join(told)}; apply {FOLDER} of this version")
     changes = [
         changed
         for kind, stored in found.items()

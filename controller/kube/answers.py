@@ -30,6 +30,7 @@ from controller.core.ports import Json, Resource
 from controller.core.retry_after import retry_after_seconds
 from controller.kube.session import RawAnswer
 
+UNAUTHORIZED = "the API server does not accept our credentials, not even fresh ones"
 _LONGEST_MESSAGE = 1000
 _DISRUPTION_BUDGET = "DisruptionBudget"
 _TRANSIENT = {HTTPStatus.LOCKED, HTTPStatus.TOO_EARLY}
@@ -95,7 +96,7 @@ def judge(asked: Asked, status: int, headers: Mapping[str, str], body: bytes, no
         case HTTPStatus.FORBIDDEN:
             return _denied(asked, message, str(told.get("message", "")))
         case HTTPStatus.UNAUTHORIZED:
-            return TransientFailure(f"{message}: the API server does not accept our credentials, not even fresh ones")
+            return TransientFailure(f"{message}: {UNAUTHORIZED}")
         case HTTPStatus.TOO_MANY_REQUESTS:
             return Throttled(message, retry_after_seconds=after)
         case HTTPStatus.GONE if asked.verb == "list":

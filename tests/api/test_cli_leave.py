@@ -219,6 +219,32 @@ def test_what_cannot_be_approved_is_told_and_nothing_is_stored(
     assert votes(shell) == []
 
 
+def test_what_was_just_made_is_waited_for(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.proposal("one", by="alice")
+    looked: list[str] = []
+    find = approving.find
+
+    async def found(*about: Any) -> Any:
+        if looked:
+            shell.status("ActionProposal", "one", **awaiting())
+        looked.append("")
+        return await find(*about)
+
+    monkeypatch.setattr(approving, "find", found)
+    done = approver(shell).run("approve", "one", "-o", "yaml")
+    assert (done.returncode, len(looked)) == (0, 2), done.stderr
+    assert yaml.safe_load(done.stdout)["spec"]["digest"] == DIGEST
+
+
+def test_where_no_operator_looks_it_is_said_who_tells_why(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(approving, "COUNT_SECONDS", 0.0)
+    shell.proposal("one", by="alice")
+    done = approver(shell).run("approve", "one", "--yes")
+    assert done.returncode == 1
+    assert "ap/one cannot be voted on: the operator has not looked at it yet" in done.stderr
+    assert "kubectl actions doctor" in done.stderr
+
+
 def test_what_is_not_there_and_what_the_api_server_refuses(shell: Shell) -> None:
     shell.proposal("one", awaiting())
     carol = become(shell, "carol", READ)

@@ -307,18 +307,8 @@ def test_what_the_notes_say_leads_to_an_approved_action(installation: Installati
 
 
 def commands(notes: str) -> list[str]:
-    """The indented commands, a here-document with the command that reads it."""
-    lines = re.findall(r"^  (\S.*)$", notes, re.MULTILINE)
-    found: list[str] = []
-    inside = False
-    for line in lines:
-        if inside:
-            found[-1] += f"\n{line}"
-            inside = line != "EOF"
-        else:
-            found.append(line)
-            inside = line.endswith("<<'EOF'")
-    return found
+    """The indented lines. Each is a command of its own, as it is copied: with its indentation."""
+    return re.findall(r"^(  \S.*)$", notes, re.MULTILINE)
 
 
 def guide(heading: str) -> list[str]:

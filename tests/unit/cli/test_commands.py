@@ -22,6 +22,7 @@ from controller.cli.refusals import NOT_INSTALLED, Refused, told
 from controller.cli.watching import Changes
 from controller.client.errors import NotFinished
 from controller.core.errors import NotFound, PermanentFailure, RightMissing, TransientFailure
+from controller.kube.answers import UNAUTHORIZED
 
 ROOT = Path(__file__).parents[3]
 
@@ -98,6 +99,7 @@ def test_every_outcome_has_its_own_exit_code() -> None:
         (NotFound('get actiontypes x: "x" not found'), Exit.NOT_FOUND, '"x" not found'),
         (RightMissing("grant it with a Role rule"), Exit.FORBIDDEN, "grant it"),
         (TransientFailure("list: no connection to the API server: refused"), Exit.UNREACHABLE, "is the cluster up"),
+        (TransientFailure(f"list: {UNAUTHORIZED}"), Exit.ERROR, "another context with --context"),
         (PermanentFailure("no kubeconfig at /x"), Exit.ERROR, "no kubeconfig"),
         (NotFinished("not finished", model(samples.RETRYING)), Exit.TIMEOUT, "not finished"),
         (Refused("so", Exit.USAGE), Exit.USAGE, "so"),

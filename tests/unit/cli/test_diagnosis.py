@@ -90,6 +90,7 @@ def test_an_operator_that_is_not_there_is_told(found: Any, state: State, says: s
     told = diagnosis.operator(found, "ops/op", NOW)
     assert (told.state, says in told.said) == (state, True), told.said
     assert bool(told.mend) is (state is State.BROKEN)
+    assert any("kubectl get pods -n ops;" in line for line in told.mend) is (state is State.BROKEN)
 
 
 @pytest.mark.parametrize(("skew", "state"), [(None, State.SKIPPED), (-2.0, State.OK), (9.0, State.NOTE)])

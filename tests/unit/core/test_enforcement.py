@@ -73,6 +73,14 @@ def test_what_is_not_as_shipped_is_named(kinds: dict[str, Any], told: str) -> No
     assert str(seen.fault).endswith("; apply config/admission of this version")
 
 
+def test_of_many_faults_the_first_are_named() -> None:
+    shipped = {POLICY: dict.fromkeys("abcde", "x")}
+    told = enforcement({POLICY: []}, shipped).fault
+    assert told is not None
+    assert [f"{POLICY} {name} is missing" in told for name in "abcde"] == [True, True, True, False, False]
+    assert told.endswith("; 2 more like these; apply config/admission of this version")
+
+
 def test_an_api_server_need_not_know_how_to_stamp() -> None:
     stored = found(**{STAMP: None, STAMP_BINDING: None})
     assert enforcement(stored, SHIPPED) == Enforcement(NOON - timedelta(hours=1), None)
