@@ -11,7 +11,6 @@ from rich.text import Text
 
 from controller.api.base import rfc3339
 from controller.api.common import HistoryEntry
-from controller.api.names import Transition
 from controller.api.proposal import ActionProposal, Attempt
 from controller.api.workflow import ActionWorkflow
 from controller.cli.approvals import votes_table
@@ -28,16 +27,10 @@ from controller.cli.table import UNREADABLE
 from controller.cli.times import Clock, stamp, took
 from controller.core.errors import ActionError, NotFound, RightMissing
 from controller.core.ports import Json
+from controller.core.record import made_by_attempt
 from controller.kube.resources import EVENTS
 
 _NUMBER = re.compile(r"\.(\d+)\.[a-z]+$")
-_WITHOUT_ATTEMPT = frozenset(
-    {
-        Transition.PROPOSED, Transition.VALIDATED, Transition.VALIDATION_FAILED, Transition.AWAITING_APPROVAL,
-        Transition.APPROVED, Transition.APPROVAL_VOIDED, Transition.SCHEDULED, Transition.BLOCKED,
-    }
-)  # fmt: skip
-"""Transitions that no attempt made."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +83,7 @@ def gaps(entries: Sequence[Entry]) -> list[str]:
 
 def attempt_of(entry: HistoryEntry, attempts: Sequence[Attempt]) -> Attempt | None:
     """The attempt under way at a transition, where one made it."""
-    if entry.reason in _WITHOUT_ATTEMPT:
+    if not made_by_attempt(entry.reason):
         return None
     begun = [attempt for attempt in attempts if attempt.started_at <= entry.at]
     return begun[-1] if begun else None

@@ -7,7 +7,7 @@ from datetime import datetime
 from controller.api.common import HistoryEntry
 from controller.api.names import Transition
 from controller.core.ports import Json
-from controller.core.record import about_attempt
+from controller.core.record import made_by_attempt
 from controller.runtime.metrics import Metrics
 
 logger = logging.getLogger("actionoperator.transitions")
@@ -89,7 +89,7 @@ def _log(raw: Json, entry: HistoryEntry, status: Json) -> None:
     """One line for a transition."""
     metadata = raw["metadata"]
     where = f"{metadata['namespace']}/{metadata['name']}" if metadata.get("namespace") else metadata["name"]
-    attempts = status.get("attempts") if about_attempt(entry.reason) else None
+    attempts = status.get("attempts") if made_by_attempt(entry.reason) else None
     attempt = attempts[-1] if attempts else None
     told = f" (attempt {attempt['number']}, {attempt['id']})" if attempt else ""
     fields = {
