@@ -18,11 +18,18 @@ DOWN_SECONDS = 30.0
 class Watches:
     """Listens in on the connections of whoever watches: `ClientSession(middlewares=(watches.hear,))`.
 
-    `sample` is to be called every second or so. All ages are seconds.
+    `sample` is to be called every second or so. All ages are seconds. `listed(plural)` is called when a kind was listed
+    anew: what was deleted before is in no list and in no event.
     """
 
-    def __init__(self, plurals: Iterable[str], monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        plurals: Iterable[str],
+        monotonic: Callable[[], float] = time.monotonic,
+        listed: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._monotonic = monotonic
+        self._listed = listed
         now = monotonic()
         self._heard = dict.fromkeys(plurals, now)
         self._up = dict.fromkeys(self._heard, now)
@@ -38,6 +45,8 @@ class Watches:
             self._heard[plural] = self._monotonic()
             if "watch" in request.url.query:
                 self._streams[plural], self._bytes[plural] = response.content, response.content.total_bytes
+            else:
+                self._listed(plural)
         return response
 
     def sample(self) -> None:

@@ -1,5 +1,6 @@
 """Puts the parts of the runtime together. The only place that knows all of them."""
 
+import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator
@@ -101,7 +102,11 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
     store, metrics, audit = Store(), Metrics(), AuditLog(audit_stream)
     queue: DelayQueue[Key] = DelayQueue(utc_now)
     declarations = Declarations(registry, options.settings)
-    watches = Watches(resource.plural for resource in (*WORKED, *DECLARED, APPROVALS))
+    relisted, declared_plurals = asyncio.Event(), {resource.plural for resource in DECLARED}
+    watches = Watches(
+        (resource.plural for resource in (*WORKED, *DECLARED, APPROVALS)),
+        listed=lambda plural: relisted.set() if plural in declared_plurals else None,
+    )
     async with Session(login, metrics.api_answered) as session:
         api = Api(session)
         outage = Outage(lambda: api.once().list(POLICIES, metadata_only=True), metrics)
@@ -229,6 +234,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                     outage=outage,
                     usage=usage,
                     lease=lease,
+                    relisted=relisted,
                     namespace=options.namespace,
                     shard=shard,
                     drain_seconds=options.drain_seconds,

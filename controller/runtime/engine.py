@@ -57,6 +57,8 @@ class Parts:
     outage: Outage
     usage: LiveUsage
     lease: Lease
+    relisted: asyncio.Event
+    """Set when whoever watches has listed declarations anew, and may have missed that one was deleted."""
     namespace: str | None
     shard: Shard
     drain_seconds: float
@@ -184,8 +186,11 @@ class Engine:
 
     async def _list_declared_forever(self) -> None:
         while True:
-            await asyncio.sleep(DECLARED_SECONDS * (0.9 + 0.2 * random.random()))  # noqa: S311  spreads load, no secret
+            with suppress(TimeoutError):
+                async with asyncio.timeout(DECLARED_SECONDS * (0.9 + 0.2 * random.random())):  # noqa: S311  spreads load
+                    await self._parts.relisted.wait()
             await self._parts.outage.over()
+            self._parts.relisted.clear()
             try:
                 await self._list_declared()
             except ActionError as error:

@@ -19,7 +19,8 @@ class Scene:
 
     def __init__(self) -> None:
         self.now = 1000.0
-        self.watches = Watches([PLURAL], lambda: self.now)
+        self.listed: list[str] = []
+        self.watches = Watches([PLURAL], lambda: self.now, self.listed.append)
         self._send: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._got = asyncio.Event()
         self.url = ""
@@ -86,8 +87,10 @@ def test_nothing_is_watched_before_the_first_watch() -> None:
         assert scene.watches.faults() == [f"{PLURAL} are not watched yet"]
         await (await scene.session.get(scene.url)).read()
         assert scene.watches.faults() == [f"{PLURAL} are not watched yet"], "only listed"
+        assert scene.listed == [PLURAL]
         reading = await scene.watch()
         assert scene.watches.faults() == []
+        assert scene.listed == [PLURAL], "a watch is no list"
         await scene.break_off(reading)
 
     played(play)

@@ -57,7 +57,7 @@ class Held:
         await asyncio.Event().wait()
 
 
-def engine_of(operator: Operator) -> Engine:
+def engine_of(operator: Operator, relisted: asyncio.Event | None = None) -> Engine:
     async def look() -> Any:
         return UNPROVEN
 
@@ -75,6 +75,7 @@ def engine_of(operator: Operator) -> Engine:
             outage=operator.outage,
             usage=operator.usage,
             lease=cast("Lease", Held()),
+            relisted=relisted or asyncio.Event(),
             namespace=None,
             shard=EVERYTHING,
             drain_seconds=5.0,
@@ -100,6 +101,29 @@ def test_a_policy_that_appears_while_policies_are_listed_is_not_taken_for_gone()
         for _ in range(10):
             await asyncio.sleep(0)
         assert list(operator.declarations.policies) == ["new"]
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await operator.outage.close()
+
+    asyncio.run(play())
+
+
+def test_a_policy_that_was_deleted_before_the_watch_began_is_known_to_be_gone_as_soon_as_it_has() -> None:
+    """It gave leave: nobody may act by it until the next list, a minute later."""
+
+    async def play() -> None:
+        api, relisted = FakeApi(), asyncio.Event()
+        operator = Operator(NOW, api=api)
+        api.put(POLICIES, {"metadata": {"name": "gone"}, "spec": {"mode": "Execute"}})
+        running = asyncio.create_task(engine_of(operator, relisted).run())
+        async with asyncio.timeout(10):
+            while "gone" not in operator.declarations.policies:  # noqa: ASYNC110  the engine tells nobody here
+                await asyncio.sleep(0)
+            for key in [key for key in api.objects if key.name == "gone"]:
+                del api.objects[key]
+            relisted.set()
+            while "gone" in operator.declarations.policies:  # noqa: ASYNC110
+                await asyncio.sleep(0)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await operator.outage.close()
