@@ -209,10 +209,10 @@ def effects(here: Installation, verb: str, resource: str) -> int:
 def test_helm_test_sees_which_replica_leads(installation: Installation) -> None:
     container = found(installation.helm.template(), "Pod")["spec"]["containers"][0]
     port = re.findall(r"metrics at http://127\.0\.0\.1:(\d+)/", installation.operators[-1].log)[-1]
-    interpreter, *program, name, number = container["command"]
-    assert (interpreter, name, number) == ("python", f"{NAME}-metrics.{NAME}.svc", "8080")
+    interpreter, *program, name, number, leaders = container["command"]
+    assert (interpreter, name, number, leaders) == ("python", f"{NAME}-metrics.{NAME}.svc", "8080", "1")
     done = subprocess.run(
-        [sys.executable, *program, "127.0.0.1", port], capture_output=True, text=True, check=False, timeout=90
+        [sys.executable, *program, "127.0.0.1", port, leaders], capture_output=True, text=True, check=False, timeout=90
     )
     assert (done.returncode, done.stdout) == (0, "one replica leads\n"), done.stderr
 
