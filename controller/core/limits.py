@@ -109,6 +109,11 @@ def limits_given(limits: Limits, *, first: bool, target: str | None) -> Iterator
         yield Limit.PER_HOUR
 
 
+def counted_by_one(limits: Limits) -> Iterator[Limit]:
+    """Those that a process counts by what it sees itself; only starts in an hour are counted across shards."""
+    return (limit for limit in limits_given(limits, first=True, target="any") if limit is not Limit.PER_HOUR)
+
+
 def room(limit: Limit, limits: Limits, used: PolicyUsage, target: TargetUsage, now: datetime) -> Room:
     """What the limit leaves room for. For PER_HOUR also starts that are yet to be reserved."""
     match limit:

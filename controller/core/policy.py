@@ -10,9 +10,10 @@ from controller.api.base import unknown_fields
 from controller.api.names import Mode
 from controller.api.policy import ActionPolicy, ApprovalRule, Freeze, Limits, PolicySpec, Protect, TargetRule, Window
 from controller.core.kinds import listing_fault
+from controller.core.limits import counted_by_one
 from controller.core.matching import Fit, PolicySubject, fit
 from controller.core.ports import Egress, Network
-from controller.core.shard import EVERYTHING, SHARD_LABEL, Shard, counted_by_one
+from controller.core.shard import EVERYTHING, SHARD_LABEL, Shard
 from controller.core.windows import zone_faults
 
 R = TypeVar("R")
@@ -118,9 +119,9 @@ def spec_faults(spec: PolicySpec) -> Iterator[SpecFault]:
 
 def _shard_faults(policy: ActionPolicy, shard: Shard) -> Iterator[SpecFault]:
     """Limits that cannot be kept, for others act by them where nobody here sees it."""
-    if not shard.fits(policy.metadata.labels):
-        for name in counted_by_one(policy.spec.limits):
-            yield SpecFault(f"spec.limits.{name}", COUNTED_ELSEWHERE)
+    if policy.spec.limits and not shard.fits(policy.metadata.labels):
+        for limit in counted_by_one(policy.spec.limits):
+            yield SpecFault(f"spec.{limit.value}", COUNTED_ELSEWHERE)
 
 
 def unsupported_fields(spec: PolicySpec) -> Iterator[str]:

@@ -61,14 +61,15 @@ _BEFORE_ATTEMPTS = frozenset(
 """Transitions that come before an attempt, though the first one may be claimed by the write that tells of them."""
 
 
-_BETWEEN_ATTEMPTS = frozenset(
-    {Transition.VALIDATION_FAILED, Transition.APPROVAL_VOIDED, Transition.SCHEDULED, Transition.BLOCKED}
-)
+_BESIDE_ATTEMPTS = _BEFORE_ATTEMPTS | {
+    Transition.VALIDATION_FAILED, Transition.APPROVAL_VOIDED, Transition.SCHEDULED, Transition.BLOCKED
+}  # fmt: skip
+"""Transitions that no attempt makes, also where they come after one."""
 
 
 def made_by_attempt(reason: Transition) -> bool:
-    """Whether a transition is the doing of the newest attempt; if not, it may come after one all the same."""
-    return reason not in _BEFORE_ATTEMPTS | _BETWEEN_ATTEMPTS
+    """Whether a transition is the doing of the newest attempt."""
+    return reason not in _BESIDE_ATTEMPTS
 
 
 def about_attempt(reason: Transition) -> bool:

@@ -4,11 +4,9 @@ What a workflow or a schedule makes carries the label of what made it, so that o
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
-
-from controller.api.policy import Limits
 
 SHARD_LABEL = "actionoperator.dev/shard"
 
@@ -17,7 +15,6 @@ _FORMS = re.compile(
     rf"{SHARD_LABEL}\s*(?:(?P<is>==?|!=)\s*(?P<value>{_VALUE})|\s(?P<in>in|notin)\s*\((?P<values>[^()]*)\))"
     rf"|(?P<lacks>!)?{SHARD_LABEL}"
 )
-_COUNTED_BY_ONE = ("max_concurrent", "per_target_cooldown_seconds", "max_consecutive_failures")
 
 
 @dataclass(frozen=True)
@@ -62,12 +59,3 @@ EVERYTHING = Shard()
 def shard_of(labels: Mapping[str, str] | None) -> dict[str, str]:
     """The labels by which what an object makes is in the same shard as itself."""
     return {name: value for name, value in (labels or {}).items() if name == SHARD_LABEL}
-
-
-def counted_by_one(limits: Limits | None) -> Iterator[str]:
-    """The limits, as fields of a policy's `limits`, that one process counts by what it sees: not across shards."""
-    wired = limits.wire() if limits else {}
-    for name in _COUNTED_BY_ONE:
-        alias = Limits.model_fields[name].alias or name
-        if alias in wired:
-            yield alias

@@ -133,7 +133,7 @@ class Lease:
     async def release(self) -> None:
         """Stop leading and let another take over at once. Never fails; at worst the Lease runs out.
 
-        A write that was cut off may be stored, may be stored yet, or never: then we look, and again after a conflict.
+        Whether a write that was cut off is stored, or will be, nobody knows: then we look, and again after a conflict.
         """
         self._lose("given up")
         with contextlib.suppress(ActionError, TimeoutError):

@@ -3,9 +3,10 @@
 import pytest
 
 from controller.api.policy import ActionPolicy
+from controller.core.limits import Limit, counted_by_one
 from controller.core.matching import UNPROVEN, PolicySubject
 from controller.core.policy import effective
-from controller.core.shard import EVERYTHING, SHARD_LABEL, Shard, counted_by_one, shard_of
+from controller.core.shard import EVERYTHING, SHARD_LABEL, Shard, shard_of
 
 NONE: dict[str, str] = {}
 A, B, OTHER = {SHARD_LABEL: "a"}, {SHARD_LABEL: "b"}, {SHARD_LABEL: "c", "team": "a"}
@@ -89,7 +90,8 @@ def test_which_limits_are_counted_by_one() -> None:
     everything = policy(
         None, maxConcurrent=1, maxPerHour=1, perTargetCooldownSeconds=1, maxConsecutiveFailures=1, breakerResetSeconds=1
     )
-    assert set(counted_by_one(everything.spec.limits)) == {
-        "maxConcurrent", "perTargetCooldownSeconds", "maxConsecutiveFailures"
+    assert everything.spec.limits is not None
+    assert {limit.value for limit in counted_by_one(everything.spec.limits)} == {
+        "limits.maxConcurrent", "limits.perTargetCooldownSeconds", "limits.maxConsecutiveFailures"
     }  # fmt: skip
-    assert not list(counted_by_one(None))
+    assert set(Limit) - set(counted_by_one(everything.spec.limits)) == {Limit.PER_HOUR}
