@@ -1,19 +1,15 @@
 """Names from the cluster for shells to complete: what is there now, or nothing at all. Imports nothing heavy itself.
 
 A shell waits for this at each press of Tab, so it is bounded in time, asks for metadata only, and never says an error.
+What others wrote into the cluster comes to a command line here: words that a shell would read as more are left out.
 """
 
 import asyncio
-import os
-import shlex
-import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
-from io import StringIO
+import re
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
-from typer.completion import get_completion_script  # type: ignore[attr-defined]
 
 from controller.cli.options import Connection
 
@@ -21,52 +17,13 @@ if TYPE_CHECKING:
     from controller.core.ports import Json, Resource
     from controller.kube.api import Api
 
-PROGRAM = "kubectl-actions"
-VARIABLE = "_KUBECTL_ACTIONS_COMPLETE"
-"""Set by the scripts of the shells when they ask."""
 ANSWER_SECONDS = 3.0
-NO_FILES = ":4"
-"""kubectl's word for: complete no file names where there is nothing else."""
-PLUGIN_SCRIPT = f"""#!/bin/sh
-# kubectl asks this program what may follow `kubectl actions`; its name must be kubectl_complete-actions, on the PATH.
-exec {PROGRAM} __complete "$@"
-"""
 
 Pairs = list[tuple[str, str]]
 """What may be typed, and a word on it."""
 Look = Callable[["Api", str], Awaitable[Pairs]]
-
-
-def script(shell: str) -> str:
-    """What a shell has to read to complete `kubectl-actions`; of `kubectl` the program that it asks."""
-    if shell == "kubectl":
-        return PLUGIN_SCRIPT
-    return get_completion_script(prog_name=PROGRAM, complete_var=VARIABLE, shell=shell) + "\n"
-
-
-def answer_kubectl(words: Sequence[str], complete: Callable[[], Any]) -> str:
-    """The answer to kubectl, a line for each, for the words after `kubectl actions`. `complete`: the whole program.
-
-    The last word is the one that is being typed. Typer is asked by its form for fish, whose lines are kubectl's.
-    """
-    *before, last = words or [""]
-    line = shlex.join([PROGRAM, *before]) + " " + (shlex.quote(last) if last else "")
-    asked = {VARIABLE: "complete_fish", "_TYPER_COMPLETE_FISH_ACTION": "get-args", "_TYPER_COMPLETE_ARGS": line}
-    out = StringIO()
-    with _environment(asked), redirect_stdout(out), redirect_stderr(StringIO()), suppress(SystemExit):
-        complete()
-    return out.getvalue().rstrip("\n") + f"\n{NO_FILES}\n"
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name) if value is None else os.environ.update({name: value})
+_PLAIN = re.compile(r"[A-Za-z0-9@%+:,./_-]+=?")
+"""Words that every shell takes as they stand, wherever they are put."""
 
 
 def objects(ctx: typer.Context, incomplete: str) -> Pairs:
@@ -117,7 +74,7 @@ def contexts(incomplete: str) -> Pairs:
         found, _ = config.list_kube_config_contexts()  # type: ignore[no-untyped-call]
     except Exception:  # noqa: BLE001  a shell is no place for what is wrong with a file
         return []
-    return [(entry["name"], "") for entry in found or () if entry["name"].startswith(incomplete)]
+    return _offered([(entry["name"], "") for entry in found or ()], incomplete)
 
 
 def parameter_names(ctx: typer.Context, incomplete: str) -> Pairs:
@@ -173,7 +130,7 @@ async def _types(api: "Api", namespace: str) -> Pairs:
     from controller.kube.resources import TYPES
 
     listed = (await api.list(TYPES)).items
-    return [(raw["metadata"]["name"], " ".join(str(raw["spec"].get("description", "")).split())) for raw in listed]
+    return [(raw["metadata"]["name"], str(raw["spec"].get("description", ""))) for raw in listed]
 
 
 async def _runbooks(api: "Api", namespace: str) -> Pairs:
@@ -210,8 +167,18 @@ def _told(ctx: typer.Context, incomplete: str, look: Look) -> Pairs:
         found = asyncio.run(_asked(_where(ctx), look))
     except Exception:  # noqa: BLE001  a shell is no place for what is wrong with a cluster
         return []
-    wanted = [(name, word) for name, word in found if name.startswith(incomplete)]
-    return sorted({pair for pair in wanted if "/" in incomplete or "/" not in pair[0] or incomplete.startswith("apol")})
+    pairs = [pair for pair in found if "/" in incomplete or "/" not in pair[0] or incomplete.startswith("apol")]
+    return _offered(pairs, incomplete)
+
+
+def _offered(pairs: Pairs, incomplete: str) -> Pairs:
+    """What begins so and can stand on a command line as it is; a word on it is one line without markup."""
+    from rich.markup import escape
+
+    from controller.cli.screen import one_line
+
+    wanted = {(name, word) for name, word in pairs if name.startswith(incomplete) and _PLAIN.fullmatch(name)}
+    return [(name, escape(one_line(word).plain)) for name, word in sorted(wanted)]
 
 
 async def _asked(where: Connection, look: Look) -> Pairs:
@@ -236,10 +203,3 @@ def _where(ctx: typer.Context) -> Connection:
         given.get("as_user"),
         tuple(given.get("as_groups") or ()),
     )
-
-
-def plugin() -> None:
-    """The program `kubectl_complete-actions`."""
-    from controller.cli.main import app
-
-    sys.stdout.write(answer_kubectl(sys.argv[1:], app))

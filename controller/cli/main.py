@@ -12,12 +12,12 @@ from typer.completion import completion_init  # type: ignore[attr-defined]
 
 from controller.cli.arguments import AsGroup, AsUser, Context, Kubeconfig, Namespace
 from controller.cli.begin import begin
-from controller.cli.completing import VARIABLE, answer_kubectl
 from controller.cli.leave import leave
 from controller.cli.look import look
 from controller.cli.options import Connection
 from controller.cli.rules import rules
 from controller.cli.setup import setup
+from controller.cli.shells import VARIABLE, WITHOUT_WRAPPING, answer_kubectl, environment
 from controller.cli.steer import steer
 
 ASKED_BY_KUBECTL = "__complete"
@@ -27,12 +27,14 @@ class _Plugin(typer.Typer):
     """Called by the name that people type, whatever the program is called on disk."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
+        named = {"prog_name": "kubectl actions", "complete_var": VARIABLE}
         if VARIABLE in os.environ:
             completion_init()
-        elif not arguments and sys.argv[1:2] == [ASKED_BY_KUBECTL]:
+            with environment(WITHOUT_WRAPPING):
+                return super().__call__(*arguments, **{**named, **options})
+        if not arguments and sys.argv[1:2] == [ASKED_BY_KUBECTL]:
             sys.stdout.write(answer_kubectl(sys.argv[2:], self))
             return None
-        named = {"prog_name": "kubectl actions", "complete_var": VARIABLE}
         return super().__call__(*arguments, **{**named, **options})
 
 

@@ -7,9 +7,9 @@ import typer
 
 from controller.cli import exits
 from controller.cli.arguments import Report
-from controller.cli.completing import script
 from controller.cli.declaring import Work, command
 from controller.cli.options import Operator, ReportForm
+from controller.cli.shells import script
 
 setup = typer.Typer()
 
