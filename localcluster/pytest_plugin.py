@@ -1,9 +1,9 @@
 """Pytest fixtures: one control plane for the whole run, and a namespace for each test.
 
 The control plane is started when the first test asks for it and stopped at the end of the run.
-It belongs to the main pytest process, also under pytest-xdist, where the first worker that needs
-it starts it and the others share it: the main process holds a lock for as long as it lives, and
-the supervisor goes when that lock is free. So nothing is left behind, however the run ends.
+It belongs to the main pytest process, also under pytest-xdist, where each worker has one of its
+own, for what belongs to a whole cluster: the main process holds a lock for as long as it lives,
+and the supervisors go when that lock is free. So nothing is left behind, however the run ends.
 
 An own, running control plane is used with `--cluster-dir DIR` or ACTION_OPERATOR_CLUSTER=DIR.
 """
@@ -23,9 +23,8 @@ import pytest
 from localcluster.controlplane import ControlPlane, stop
 from localcluster.errors import RequestFailed
 from localcluster.layout import Layout
-from localcluster.locks import FileLock, locked
+from localcluster.locks import FileLock
 from localcluster.progress import Lines
-from localcluster.state import Phase, current
 
 if TYPE_CHECKING:
     from _pytest.capture import CaptureManager
@@ -35,11 +34,15 @@ _RUN = pytest.StashKey["_Run"]()
 
 
 class _Run:
-    """The folder of this test run; the main process owns it, workers are told of it."""
+    """The folder of this test run; the main process owns it, workers are told of it.
 
-    def __init__(self, folder: Path, owned: FileLock | None) -> None:
+    `name` is that of this process's control plane, a folder in it.
+    """
+
+    def __init__(self, folder: Path, owned: FileLock | None, name: str = "cluster") -> None:
         self.folder = folder
         self._owned = owned
+        self._name = name
         self._cluster: ControlPlane | None = None
 
     @classmethod
@@ -48,27 +51,22 @@ class _Run:
         return cls(folder, FileLock.take(folder / "owner.lock"))
 
     def cluster(self) -> ControlPlane:
-        """Return the run's control plane, starting it if this is the first time anybody asks."""
+        """Return this process's control plane, starting it if this is the first time anybody asks."""
         if self._cluster is None:
-            directory = self.folder / "cluster"
-            with locked(self.folder / "start.lock"):
-                state = current(Layout(directory))
-                if state is not None and state.phase in (Phase.READY, Phase.DEGRADED):
-                    self._cluster = ControlPlane.attach(directory)
-                else:
-                    self._cluster = ControlPlane.start(
-                        directory, owner=self.folder / "owner.lock", progress=Lines(sys.__stderr__)
-                    )
+            self._cluster = ControlPlane.start(
+                self.folder / self._name, owner=self.folder / "owner.lock", progress=Lines(sys.__stderr__)
+            )
         return self._cluster
 
     def end(self) -> None:
-        """Stop the control plane, if this process owns the run."""
-        if self._owned is None:
-            return
+        """Stop this process's control plane, and those that workers left, if this process owns the run."""
         if self._cluster is not None:
             self._cluster.stop()
-        else:
-            stop(Layout(self.folder / "cluster"))
+        if self._owned is None:
+            return
+        for folder in self.folder.iterdir():
+            if folder.is_dir():
+                stop(Layout(folder))
         self._owned.release()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -85,8 +83,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Prepare the folder of the run; nothing is started yet."""
-    told = getattr(config, "workerinput", {}).get("localcluster")
-    config.stash[_RUN] = _Run(Path(told), None) if told else _Run.begin()
+    given = getattr(config, "workerinput", {})
+    told = given.get("localcluster")
+    config.stash[_RUN] = _Run(Path(told), None, given["workerid"]) if told else _Run.begin()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness.installed import install_crds
@@ -15,6 +16,7 @@ from hack.installation import enforce, kubectl_of
 from localcluster.controlplane import ControlPlane
 
 ROOT = Path(__file__).parents[1]
+_TOLD = pytest.StashKey[list[str]]()
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background, where shells ignore Ctrl-C: the programs that tests interrupt would inherit that.
@@ -58,3 +60,15 @@ def stage(
     with staged(cluster, operator_kubeconfig, tmp_path_factory.mktemp(name), name) as ready:
         yield ready
     cluster.api().delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Keeps what a worker of pytest-xdist has to say in the end."""
+    if told := getattr(node, "workeroutput", {}).get("told"):
+        node.config.stash.setdefault(_TOLD, []).append(f"{node.gateway.id}: {told}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash.get(_TOLD, []):
+        terminalreporter.write_line(line)

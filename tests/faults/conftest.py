@@ -46,7 +46,7 @@ def own(
         yield ready
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def sweep(
     cluster: ControlPlane,
     operator_kubeconfig: Path,
@@ -55,19 +55,18 @@ def sweep(
     launch: Launch,
     request: pytest.FixtureRequest,
 ) -> Iterator[Sweep]:
-    """All selected cases under way on a few lanes. Under pytest-xdist each worker runs its own as they come."""
-    selected = [item.callspec.params["case"] for item in request.session.items if _has_case(item)]
-    alone = hasattr(request.config, "workerinput") or len(selected) == 1
+    """All selected cases of the module under way on a few lanes. Under pytest-xdist a module is one worker's."""
+    items = [item for item in request.session.items if item.path == request.path]
+    selected = [item.callspec.params["case"] for item in items if _has_case(item)]
     report = request.config.stash.setdefault(_REPORT, Report())
     lanes: queue.SimpleQueue[Lane] = queue.SimpleQueue()
     with ExitStack() as stack, ThreadPoolExecutor(LANES, "case") as pool:
-        for number in range(1 if alone else LANES):
+        for number in range(min(LANES, len(selected))):
             folder = tmp_path_factory.mktemp("lane") / str(number)
             lanes.put(stack.enter_context(lane(cluster, operator_kubeconfig, folder, hooked, launch=launch)))
         running = Sweep(lanes, pool, report)
-        if not hasattr(request.config, "workerinput"):
-            for case in selected:
-                running.begin(case)
+        for case in selected:
+            running.begin(case)
         try:
             yield running
         finally:
@@ -77,6 +76,13 @@ def sweep(
 def _has_case(item: pytest.Item) -> bool:
     params = getattr(getattr(item, "callspec", None), "params", {})
     return isinstance(params.get("case"), Case) and "sweep" in getattr(item, "fixturenames", ())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A worker of pytest-xdist hands over what its part of the sweep came to."""
+    report = session.config.stash.get(_REPORT, None)
+    if report and report.results and hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["told"] = report.line()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
