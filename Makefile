@@ -148,7 +148,7 @@ check-supply-chain: $(INSTALLED) ## bill of materials (build/sbom.json), and kno
 .PHONY: test
 test: check ## check, and all tests that can run here
 	@$(MAKE) --no-print-directory binaries helm test-unit
-	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --ignore=tests/unit tests $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder --ignore=tests/unit tests $(PYTEST_ARGS)
 
 .PHONY: test-unit
 test-unit: $(INSTALLED) ## the tests of pure code, side by side: a minute or two, no Kubernetes

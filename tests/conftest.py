@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness.installed import install_crds
+from harness.installed import declared, install_crds
+from harness.scheduling import ByWhatIsShared
 from harness.stage import Stage, staged
 
 from hack.installation import enforce, kubectl_of
@@ -53,13 +54,24 @@ def stage(
     tmp_path_factory: pytest.TempPathFactory,
     request: pytest.FixtureRequest,
 ) -> Iterator[Stage]:
-    """A namespace with its own operator for all tests of a module; object names are theirs to keep apart."""
+    """A namespace with its own operator for all tests of a module; object names are theirs to keep apart.
+
+    What they declare for the whole cluster goes with it.
+    """
     module = re.sub(r"[^a-z0-9]+", "-", request.module.__name__.rpartition(".")[2].removeprefix("test_"))
     name = f"{module}-{secrets.token_hex(3)}"
     cluster.api().post("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    before = declared(cluster)
     with staged(cluster, operator_kubeconfig, tmp_path_factory.mktemp(name), name) as ready:
         yield ready
+    for path in declared(cluster) - before:
+        cluster.api().delete(path)
     cluster.api().delete(f"/api/v1/namespaces/{name}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByWhatIsShared | None:
+    return ByWhatIsShared(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,6 +1,5 @@
 """Every examples/actions/TYPE.yaml, as it stands, on a cluster of its own with examples/shop: it does what it says."""
 
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,8 @@ from harness.runners import granted
 from harness.stage import Stage
 
 from hack.hook_target import HookTarget, hook_target
-from hack.installation import HOOK_PORT, NODES, install
+from hack.installation import NODES, install
 from localcluster.controlplane import ControlPlane
-from localcluster.locks import locked
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples" / "actions").glob("*.yaml"))
@@ -36,12 +34,11 @@ class Shop:
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
-    """Installed as README.md says. Demo and playground would meet at the port."""
+def shop(tmp_path_factory: pytest.TempPathFactory, hook_port: int) -> Iterator[Shop]:
+    """Installed as README.md says."""
     folder = tmp_path_factory.mktemp("shop")
     with (
-        locked(Path(tempfile.gettempdir()) / "action-operator-hook.lock"),
-        hook_target(HOOK_PORT) as hook,
+        hook_target(hook_port) as hook,
         ControlPlane.start(folder / "cluster", nodes=NODES) as cluster,
     ):
         install(cluster, [NAMESPACE])

@@ -6,12 +6,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-from localcluster.locks import locked
 
 ROOT = Path(__file__).parents[2]
 DEMO = [sys.executable, str(ROOT / "hack" / "demo.py")]
@@ -19,11 +16,10 @@ SECONDS = 180
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
-    """Where the demo puts its temporary folder. Demo and playground would meet at the port of the HTTP hook."""
+def folder(tmp_path: Path, hook_port: int) -> Path:
+    """Where the demo puts its temporary folder."""
     (tmp_path / "t").mkdir()
-    with locked(Path(tempfile.gettempdir()) / "action-operator-hook.lock"):
-        yield tmp_path / "t"
+    return tmp_path / "t"
 
 
 def environment(folder: Path) -> dict[str, str]:

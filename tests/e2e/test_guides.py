@@ -1,14 +1,10 @@
 """The commands of the quick start, of every guide and of the pages on operations, typed as they stand there."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from harness.guides import ROOT, run, running, shown, typed
-
-from localcluster.locks import locked
 
 DOCS = ROOT / "docs"
 PAGES = [DOCS / "quick-start.md", *sorted((DOCS / "guides").glob("*.md")), *sorted((DOCS / "operations").glob("*.md"))]
@@ -16,10 +12,9 @@ GUIDES = {page.stem: page for page in PAGES if shown(page.read_text())}
 
 
 @pytest.fixture(scope="module")
-def shell(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def shell(tmp_path_factory: pytest.TempPathFactory, hook_port: int) -> Iterator[dict[str, str]]:
     """One playground for all of them: each guide takes back what it did."""
-    with locked(Path(tempfile.gettempdir()) / "action-operator-hook.lock"):
-        yield from running(tmp_path_factory.mktemp("guides") / "playground")
+    yield from running(tmp_path_factory.mktemp("guides") / "playground")
 
 
 def left(shell: dict[str, str]) -> str:

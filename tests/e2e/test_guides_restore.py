@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def shell(folder: Path) -> Iterator[dict[str, str]]:
+def shell(folder: Path, hook_port: int) -> Iterator[dict[str, str]]:
     yield from running(folder)
 
 

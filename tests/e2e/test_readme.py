@@ -1,14 +1,11 @@
 """The commands of README.md, typed as they stand there into a playground of its own: the tour, then who may do what."""
 
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from harness.guides import ROOT, commands, run, running, section, typed
-
-from localcluster.locks import locked
 
 README = (ROOT / "README.md").read_text()
 TOUR, LEAVE = section(README, "A first proposal by hand"), section(README, "Who may do what")
@@ -25,10 +22,9 @@ spec:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment that `make up` tells the user to set. Demo and playground would meet at the port of the hook."""
-    with locked(Path(tempfile.gettempdir()) / "action-operator-hook.lock"):
-        yield from running(tmp_path / "playground")
+def shell(tmp_path: Path, hook_port: int) -> Iterator[dict[str, str]]:
+    """The environment that `make up` tells the user to set."""
+    yield from running(tmp_path / "playground")
 
 
 def test_every_command_of_the_readme_works(shell: dict[str, str]) -> None:

@@ -1,9 +1,12 @@
 """Installs our kinds into a control plane, as a user does."""
 
 import time
+from typing import Any
 
+from controller.api.actiontype import ActionType
 from controller.api.base import API_VERSION
 from controller.api.kinds import KINDS
+from controller.api.policy import ActionPolicy
 from hack.installation import ROOT, kubectl_of
 from localcluster.controlplane import ControlPlane
 from localcluster.errors import RequestFailed
@@ -32,3 +35,12 @@ def _wait_until_served(cluster: ControlPlane, path: str) -> None:
             time.sleep(0.05)
         else:
             return
+
+
+def declared(cluster: ControlPlane) -> set[str]:
+    """The paths of all action types and policies that are there."""
+    found = set()
+    for info in (ActionType.INFO, ActionPolicy.INFO):
+        listed: Any = cluster.api().get(f"/apis/{API_VERSION}/{info.plural}")
+        found |= {f"/apis/{API_VERSION}/{info.plural}/{one['metadata']['name']}" for one in listed["items"]}
+    return found
