@@ -103,7 +103,7 @@ class Lane:
     def run(self, case: Case) -> Result:
         """Raises AssertionError with the whole story if an invariant is broken or the case does not converge."""
         began = time.monotonic()
-        name = f"c{secrets.token_hex(2)}-{case.workload.name}"
+        name = f"c{secrets.token_hex(4)}-{case.workload.name}"
         scene = Scene(self.objects, name, self.hooks.target, lambda: self.stage.operator.log)
         audit = AuditTail.of(self.stage.cluster, self.stage.namespace)
         try:
