@@ -21,6 +21,7 @@ from controller.actions.http_parameters import (
     is_header_value,
 )
 from controller.actions.secrets import check, resolve, unusable
+from controller.api.base import OPERATOR
 from controller.api.common import Change
 from controller.api.names import Risk
 from controller.core.credentials import looks_like_credential
@@ -187,6 +188,6 @@ def _warnings(parameters: HttpRequestParameters) -> tuple[str, ...]:
 
 def _version() -> str:
     try:
-        return version("action-operator")
+        return version(OPERATOR)
     except PackageNotFoundError:
         return "unknown"

@@ -24,6 +24,8 @@ from pydantic_core import CoreSchema
 GROUP = "actionoperator.dev"
 VERSION = "v1alpha1"
 API_VERSION = f"{GROUP}/{VERSION}"
+OPERATOR = "action-operator"
+"""Name of the package, and where nothing says another of namespace, ServiceAccount and Lease; so history calls it."""
 
 # Opaque maps (parameters, bodies) as canonical JSON; the operator checks what a schema cannot.
 MAX_OPAQUE_BYTES = 64 * 1024

@@ -1,7 +1,7 @@
 """How what was read of a cluster is judged by `doctor`. Pure: what was read in, findings out."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from controller.api.actiontype import ActionType
@@ -15,11 +15,10 @@ from controller.cli.findings import Finding, broken, note, ok, skipped
 from controller.cli.modes import Effect
 from controller.cli.times import span
 from controller.core.ports import Json
+from controller.kube.lease import MOST_SKEW_SECONDS
 
 OLDEST, STAMPING = (1, 32), (1, 36)
 """Kubernetes: older than this cannot be used; from this on the API server itself fills names in."""
-MOST_SKEW_SECONDS = 5.0
-"""An operator whose clock is further off the API server's does not lead."""
 CHART = "helm upgrade --install"
 _VERSION = re.compile(r"v?(\d+)\.(\d+)")
 _MOST = 5
@@ -117,16 +116,23 @@ def clock(skew_seconds: float | None) -> Finding:
     return note("Clock", said, "set the clock by NTP: timedatectl set-ntp true")
 
 
-def operator(lease: Json | None, place: str, now: datetime) -> Finding:
-    """Whether an operator leads, by its Lease and the API server's time. `place`: namespace/name of the Lease."""
+def operators(leases: Mapping[str, Json | None], namespace: str, now: datetime) -> Iterator[Finding]:
+    """For each Lease, by name: whether an operator leads. `now`: the API server's time."""
+    for name, lease in leases.items():
+        about = "Operator" if len(leases) == 1 else f"Operator {name}"
+        yield _operator(about, lease, f"{namespace}/{name}", now)
+
+
+def _operator(about: str, lease: Json | None, place: str, now: datetime) -> Finding:
+    """`place`: namespace/name of the Lease."""
     start = f"see kubectl get pods -n {place.partition('/')[0]}; not installed yet: {CHART}"
     if lease is None:
         elsewhere = "if it is elsewhere, or has another name: --operator-namespace, --lease-name"
-        return broken("Operator", f"there is no Lease {place}: no operator has ever led here", start, elsewhere)
+        return broken(about, f"there is no Lease {place}: no operator has ever led here", start, elsewhere)
     spec = lease.get("spec") or {}
     holder, renewed = spec.get("holderIdentity"), spec.get("renewTime")
     if not holder or not renewed:
-        return broken("Operator", f"nobody holds the Lease {place}: the operator was stopped", start)
+        return broken(about, f"nobody holds the Lease {place}: the operator was stopped", start)
     silent = (now - datetime.fromisoformat(renewed)).total_seconds()
     most = float(spec.get("leaseDurationSeconds") or 15)
     if silent > most + MOST_SKEW_SECONDS:
@@ -134,8 +140,8 @@ def operator(lease: Json | None, place: str, now: datetime) -> Finding:
             f"{holder} holds the Lease {place}, but has not renewed it for {span(silent)} (limit {most:g} s): it has "
             "died, or cannot reach the API server"
         )
-        return broken("Operator", said, start)
-    return ok("Operator", f"{holder} leads (Lease {place}, renewed {span(silent)} ago)")
+        return broken(about, said, start)
+    return ok(about, f"{holder} leads (Lease {place}, renewed {span(silent)} ago)")
 
 
 def types(found: Sequence[ActionType]) -> Finding:

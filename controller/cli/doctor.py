@@ -2,12 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from importlib.metadata import version
 from shlex import quote
 
-from controller.api.base import API_VERSION
+from controller.api.base import API_VERSION, OPERATOR
 from controller.api.common import Identity
 from controller.api.policy import ActionPolicy
 from controller.cli import diagnosis
@@ -16,6 +15,7 @@ from controller.cli.data import write
 from controller.cli.exits import Exit
 from controller.cli.findings import Finding, State, as_data, broken, note, ok, page, skipped
 from controller.cli.modes import SOMEBODY, in_force, read_types
+from controller.cli.operators import Place, find_operator
 from controller.cli.options import Operator, ReportForm
 from controller.cli.refusals import told
 from controller.cli.screen import draw
@@ -30,29 +30,11 @@ from controller.core.policy import effective
 from controller.core.ports import Json, Resource
 from controller.kube.admission import AdmissionPolicies
 from controller.kube.grants import to_impersonate
-from controller.kube.resources import LEASES, SERVICE_ACCOUNTS
+from controller.kube.resources import SERVICE_ACCOUNTS
 
 CRDS = Resource("apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False)
-DEPLOYMENTS = Resource("apps", "v1", "deployments", "Deployment")
-DEFAULT = "action-operator"
-"""Namespace and ServiceAccount of the operator where nothing says another."""
 _RBAC = "kubectl apply --server-side -f config/rbac/operator.yaml   (or: helm upgrade --install)"
 _AT_ONCE = 8
-
-
-@dataclass(frozen=True)
-class _Found:
-    """Where the operator is."""
-
-    namespace: str
-    """Of its ServiceAccount."""
-    account: str
-    lease_namespace: str
-    lease: Json | None
-
-    @property
-    def user(self) -> str:
-        return f"system:serviceaccount:{self.namespace}:{self.account}"
 
 
 async def examine(run: Run, where: Operator, *, form: ReportForm) -> Exit:
@@ -86,15 +68,14 @@ async def _all(run: Run, where: Operator) -> tuple[list[Finding], Exit]:
 
 
 async def _installation(run: Run, where: Operator, me: Identity, release: Json) -> list[Finding]:
-    place = await _place(run, where)
+    place = await find_operator(run.api, where)
     now = run.now() - timedelta(seconds=run.api.session.clock_skew_seconds() or 0.0)
-    lease = f"{place.lease_namespace}/{where.lease}"
     found = [
         await _looked("Admission", _admission(run)),
         await _looked(ABOUT, try_admission(run.api, run.namespace, me.username, stamps=diagnosis.stamps(release))),
         await _looked("Action types", _types(run)),
-        await _looked("Operator", _operator(place, lease, now)),
-        await _looked("Operator's rights", _operators_rights(run, place, where)),
+        *diagnosis.operators(place.leases, place.lease_namespace, now),
+        await _looked("Operator's rights", _operators_rights(run, place)),
     ]
     return [*found, *await _policies(run, place), await _looked("Your rights", _my_rights(run, me))]
 
@@ -114,7 +95,7 @@ async def _definitions(run: Run) -> Finding:
         stored = {raw["metadata"]["name"]: raw for raw in (await run.api.list(CRDS)).items}
     except RightMissing:
         return await _served(run)
-    return diagnosis.definitions(stored, version("action-operator"))
+    return diagnosis.definitions(stored, version(OPERATOR))
 
 
 async def _served(run: Run) -> Finding:
@@ -139,45 +120,8 @@ async def _types(run: Run) -> Finding:
     return diagnosis.types(await read_types(run))
 
 
-async def _operator(place: "_Found", lease: str, now: datetime) -> Finding:
-    return diagnosis.operator(place.lease, lease, now)
-
-
-async def _place(run: Run, where: Operator) -> _Found:
-    """Where the operator is: by the options, its Lease, its Deployment; else where it usually is."""
-    lease = await _lease(run, where)
-    namespace = where.namespace or (lease["metadata"]["namespace"] if lease else DEFAULT)
-    home, slash, name = (where.account or "").rpartition("/")
-    return _Found(home if slash else namespace, name or await _account(run, namespace), namespace, lease)
-
-
-async def _lease(run: Run, where: Operator) -> Json | None:
-    try:
-        return await run.api.get(LEASES, where.lease, namespace=where.namespace or DEFAULT)
-    except (NotFound, RightMissing):
-        pass
-    if where.namespace is not None:
-        return None
-    try:
-        listed = await run.api.list(LEASES, field_selector=f"metadata.name={where.lease}")
-    except RightMissing:
-        return None
-    return max(listed.items, key=lambda one: str(one["spec"].get("renewTime") or ""), default=None)
-
-
-async def _account(run: Run, namespace: str) -> str:
-    try:
-        listed = await run.api.list(
-            DEPLOYMENTS, namespace=namespace, label_selector=f"app.kubernetes.io/name={DEFAULT}"
-        )
-    except ActionError:
-        return DEFAULT
-    named = (one["spec"]["template"]["spec"].get("serviceAccountName") for one in listed.items)
-    return next((str(name) for name in named if name), DEFAULT)
-
-
-async def _operators_rights(run: Run, place: _Found, where: Operator) -> Finding:
-    needs = operator_needs(place.lease_namespace, where.lease)
+async def _operators_rights(run: Run, place: Place) -> Finding:
+    needs = operator_needs(place.lease_namespace, place.leases)
     missing = await _missing(needs, lambda need: may(run.api, need, place.user))
     return diagnosis.rights("Operator's rights", f"{place.namespace}/{place.account}", missing, len(needs), _RBAC)
 
@@ -193,7 +137,7 @@ async def _missing(needs: Sequence[Need], ask: Callable[[Need], Awaitable[bool]]
     return [str(need) for need, has in zip(needs, allowed, strict=True) if not has]
 
 
-async def _policies(run: Run, place: _Found) -> list[Finding]:
+async def _policies(run: Run, place: Place) -> list[Finding]:
     try:
         policies = await read_policies(run.api)
         types = await read_types(run)
@@ -226,7 +170,7 @@ def _runners(
     return sorted({one.runner for one in merged if one.runner})
 
 
-async def _runner(run: Run, place: _Found, runner: str) -> Finding:
+async def _runner(run: Run, place: Place, runner: str) -> Finding:
     about = f"Runner {runner}"
     try:
         await run.api.get(SERVICE_ACCOUNTS, runner, namespace=run.namespace)

@@ -86,7 +86,7 @@ class Operator:
     """Where the operator is. None = looked for."""
 
     namespace: str | None
-    lease: str
+    lease: str | None
     account: str | None
 
 

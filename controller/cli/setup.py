@@ -28,8 +28,9 @@ def doctor(
         typer.Option("--operator-namespace", metavar="NS", help="Where the operator is; default: looked for."),
     ] = None,
     lease_name: Annotated[
-        str, typer.Option("--lease-name", metavar="NAME", help="The operator's Lease.")
-    ] = "action-operator",
+        str | None,
+        typer.Option("--lease-name", metavar="NAME", help="The operator's Lease; default: those of all shards."),
+    ] = None,
     service_account: Annotated[
         str | None,
         typer.Option("--operator-account", metavar="[NS/]NAME", help="Its ServiceAccount; default: looked for."),

@@ -15,14 +15,16 @@ from controller.kube.retries import write_again
 
 
 async def read_rules(api: Api, namespace: str) -> Rules:
-    """The rules for one namespace, as far as the user may read them. Raises NotFound without our kinds."""
-    types, policies = await asyncio.gather(_list(api, TYPES), _list(api, POLICIES))
+    """The rules for one namespace, as far as the user may read them. Raises NotFound without it or our kinds."""
+    types, policies, labels = await asyncio.gather(
+        _list(api, TYPES), _list(api, POLICIES), namespace_labels(api, namespace)
+    )
     read = None if policies is None else [ActionPolicy.model_validate(item) for item in policies]
     return Rules(
         namespace=namespace,
         types=None if types is None else {item["metadata"]["name"]: ActionType.model_validate(item) for item in types},
         policies=read,
-        namespace_labels=await namespace_labels(api, namespace) if _by_label(read or []) else {},
+        namespace_labels=labels if labels is not None or _by_label(read or []) else {},
     )
 
 
@@ -45,11 +47,14 @@ async def _list(api: Api, resource: ApiResource) -> tuple[Json, ...] | None:
 
 
 async def namespace_labels(api: Api, namespace: str) -> dict[str, str] | None:
-    """The labels by which policies match it; None where the user may not read them."""
+    """The labels by which policies match it; None where the user may not read them. Raises NotFound."""
     try:
         found = await api.get(NAMESPACES, namespace)
     except RightMissing:
         return None
+    except NotFound:
+        mend = f"name one with -n, or make it: kubectl create namespace {namespace}"
+        raise NotFound(f"there is no namespace {namespace}; {mend}") from None
     return dict(found["metadata"].get("labels") or {})
 
 

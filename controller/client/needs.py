@@ -2,7 +2,7 @@
 of config/rbac.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -36,8 +36,8 @@ _ADMISSION = "admissionregistration.k8s.io"
 _WORKED = ("actionproposals", "actionworkflows", "actionrunbooks", "actionschedules")
 
 
-def operator_needs(namespace: str, lease: str) -> tuple[Need, ...]:
-    """What the operator itself may do, where its Lease has that name and namespace (config/rbac/operator.yaml)."""
+def operator_needs(namespace: str, leases: Iterable[str]) -> tuple[Need, ...]:
+    """What the operator itself may do, with Leases of these names in that namespace (config/rbac/operator.yaml)."""
     kinds = ("actiontypes", "actionpolicies", *_WORKED)
     return (
         *(Need(verb, GROUP, kind) for kind in kinds for verb in ("get", "list", "watch")),
@@ -54,7 +54,11 @@ def operator_needs(namespace: str, lease: str) -> tuple[Need, ...]:
         ),
         Need("get", "", "serviceaccounts"),
         Need("create", "coordination.k8s.io", "leases", namespace),
-        *(Need(verb, "coordination.k8s.io", "leases", namespace, lease) for verb in ("get", "patch")),
+        *(
+            Need(verb, "coordination.k8s.io", "leases", namespace, lease)
+            for lease in leases
+            for verb in ("get", "patch")
+        ),
     )
 
 

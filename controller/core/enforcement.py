@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from controller.api.base import OPERATOR
 from controller.core.admission import SHIPPED
 from controller.core.digest import sha256
 from controller.core.ports import Json
 
 PART_OF = "app.kubernetes.io/part-of"
-OURS = "action-operator"
 FOLDER = "config/admission"
 MOST_TOLD = 3
 """So many faults are named: where all of them are missing, a line of log stays a line."""
@@ -82,7 +82,7 @@ def _faults(found: Found, shipped: Digests, digest_of: Callable[[Json], str | No
         by_name = {item["metadata"]["name"]: item for item in stored}
         for name, digest in digests.items():
             if name not in by_name:
-                yield f"{kind} {name} is missing (or has lost its label {PART_OF}={OURS})"
+                yield f"{kind} {name} is missing (or has lost its label {PART_OF}={OPERATOR})"
             elif digest_of(by_name[name]) != digest:
                 yield f"{kind} {name} is not the shipped one"
 

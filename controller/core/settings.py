@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from controller.api.base import OPERATOR
 from controller.core.shard import EVERYTHING, Shard
 
 
@@ -17,5 +18,5 @@ class Settings:
     """What of all objects it works on."""
     approval_mode: bool = False
     """Whether everything needs at least one approval, whatever policies say."""
-    actor: str = "action-operator"
+    actor: str = OPERATOR
     """Who the history names for what the operator does by itself."""

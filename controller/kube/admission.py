@@ -2,7 +2,8 @@
 
 import asyncio
 
-from controller.core.enforcement import OPTIONAL, OURS, PART_OF, Enforcement, enforcement, spec_digest
+from controller.api.base import OPERATOR
+from controller.core.enforcement import OPTIONAL, PART_OF, Enforcement, enforcement, spec_digest
 from controller.core.errors import NotFound, RightMissing
 from controller.core.ports import Json, Resource
 from controller.kube.api import Api
@@ -54,7 +55,7 @@ class AdmissionPolicies:
 
     async def _stored(self, resource: Resource) -> tuple[Json, ...] | None:
         try:
-            return (await self._api.list(resource, label_selector=f"{PART_OF}={OURS}")).items
+            return (await self._api.list(resource, label_selector=f"{PART_OF}={OPERATOR}")).items
         except NotFound:
             if resource.kind in OPTIONAL:
                 return None

@@ -12,7 +12,7 @@ import re
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from controller.api.base import API_VERSION
+from controller.api.base import API_VERSION, OPERATOR
 from controller.core.errors import ActionError, Conflict, PermanentFailure
 from controller.core.ports import Json
 from controller.core.record import EventRecord
@@ -23,7 +23,6 @@ from controller.kube.retries import write_again
 logger = logging.getLogger(__name__)
 
 CONTROLLER = "actionoperator.dev/operator"
-INSTANCE = "action-operator"
 NOTE_BYTES = 1024
 NAME_LENGTH = 253
 
@@ -131,7 +130,7 @@ def event(record: EventRecord) -> Json:
         "action": record.action or record.reason,
         "note": cut_utf8(record.note, NOTE_BYTES),
         "reportingController": CONTROLLER,
-        "reportingInstance": INSTANCE,
+        "reportingInstance": OPERATOR,
         "regarding": _reference(
             subject.api_version or API_VERSION, subject.kind, subject.namespace, subject.name, subject.uid
         ),

@@ -22,6 +22,8 @@ from controller.kube.resources import LEASES
 
 logger = logging.getLogger(__name__)
 
+MOST_SKEW_SECONDS = 5.0
+"""Who is further off the API server's clock is not to lead: its deadlines and retries would be wrong."""
 _RELEASE_SECONDS = 3.0
 
 

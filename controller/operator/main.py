@@ -9,6 +9,7 @@ import yaml
 from controller.actions.catalogue import catalogue as manifests
 from controller.actions.plugins import installed, load
 from controller.actions.registry import built_ins
+from controller.api.base import OPERATOR
 from controller.core.errors import ActionError
 from controller.kube.login import Login
 from controller.kube.official import credentials_only
@@ -45,7 +46,7 @@ def run(
         str | None,
         typer.Option(
             help="Name of the Lease; operators of different namespaces or shards need different ones.",
-            show_default="action-operator",
+            show_default=OPERATOR,
         ),
     ] = None,
     lease_seconds: Annotated[

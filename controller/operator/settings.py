@@ -5,14 +5,13 @@ import socket
 import uuid
 from pathlib import Path
 
+from controller.api.base import OPERATOR
 from controller.core.settings import Settings
 from controller.core.shard import Shard
 from controller.kube.lease import Timing
 from controller.runtime.assembly import Options
 
 IN_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-DEFAULT_LEASE = "action-operator"
-DEFAULT_LEASE_NAMESPACE = "action-operator"
 
 
 def options(
@@ -39,8 +38,8 @@ def options(
         ),
         identity=holder,
         namespace=namespace,
-        lease_namespace=lease_namespace or namespace or own_namespace() or DEFAULT_LEASE_NAMESPACE,
-        lease_name=lease_name or DEFAULT_LEASE,
+        lease_namespace=lease_namespace or namespace or own_namespace() or OPERATOR,
+        lease_name=lease_name or OPERATOR,
         lease_timing=Timing(lease_seconds, lease_seconds * 2 / 3, lease_seconds * 2 / 15),
         drain_seconds=drain_seconds,
     )

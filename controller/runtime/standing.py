@@ -9,6 +9,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from controller.api.base import OPERATOR
 from controller.kube.resources import APPROVALS, DECLARED, WORKED
 from controller.runtime.attempts import AttemptRunner
 from controller.runtime.audit import AuditLog
@@ -106,7 +107,7 @@ class Standing(Collector):
         yield _metric(RECORDS_LOST, {(): sources.audit.lost})
         yield _metric(EVENTS, {(): events.written})
         yield _metric(EVENTS_LOST, {("refused",): events.refused, ("dropped",): events.dropped})
-        yield _metric(BUILD, {(version("action-operator"),): 1})
+        yield _metric(BUILD, {(version(OPERATOR),): 1})
 
     def _objects(self) -> Iterator[Metric]:
         now = self._sources.clock().timestamp()

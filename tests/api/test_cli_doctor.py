@@ -5,6 +5,7 @@ mends it.
 import json
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,31 @@ def test_a_policy_that_names_a_runner_which_is_not_there_or_not_lent_is_told(she
         assert "--verb=impersonate --resource=serviceaccounts --resource-name=ops" in found["Runner ops"]["mend"][0]
     finally:
         shell.server.send("DELETE", shell.server.path("ActionPolicy", policy["metadata"]["name"]))
+
+
+def test_each_shard_of_an_installation_is_looked_at(shell: Shell) -> None:
+    for name, words in {"op": [], "op-a": ["--lease-name=op-a"], "op-b": ["--lease-name", "op-b"]}.items():
+        labels = {"app.kubernetes.io/name": "action-operator", "shard": name}
+        pod = {"serviceAccountName": "ops", "containers": [{"name": "o", "image": "o", "args": ["run", *words]}]}
+        deployment = {
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "labels": labels},
+            "spec": {"replicas": 0, "selector": {"matchLabels": labels},
+                     "template": {"metadata": {"labels": labels}, "spec": pod}},
+        }  # fmt: skip
+        path = f"/apis/apps/v1/namespaces/{shell.namespace}/deployments"
+        assert shell.server.send("POST", path, deployment).accepted
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
+    lease = {
+        "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "op-b"},
+        "spec": {"holderIdentity": "pod-b", "renewTime": now, "leaseDurationSeconds": 15},
+    }  # fmt: skip
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{shell.namespace}/leases"
+    assert shell.server.send("POST", path, lease).accepted
+    code, found = findings(shell, "--operator-namespace", shell.namespace)
+    assert code == 1
+    told = {about: one["state"] for about, one in found.items() if about.startswith("Operator ")}
+    assert told == {"Operator action-operator": "broken", "Operator op-a": "broken", "Operator op-b": "ok"}
+    assert found["Operator's rights"]["message"].startswith(f"{shell.namespace}/ops may not ")
 
 
 def test_a_namespace_that_is_not_there_is_told(shell: Shell) -> None:

@@ -87,10 +87,15 @@ def lease(seconds_ago: float, holder: str = "pod-a") -> dict[str, Any]:
     ],
 )
 def test_an_operator_that_is_not_there_is_told(found: Any, state: State, says: str) -> None:
-    told = diagnosis.operator(found, "ops/op", NOW)
+    (told,) = diagnosis.operators({"op": found}, "ops", NOW)
     assert (told.state, says in told.said) == (state, True), told.said
     assert bool(told.mend) is (state is State.BROKEN)
     assert any("kubectl get pods -n ops;" in line for line in told.mend) is (state is State.BROKEN)
+
+
+def test_of_several_shards_each_is_told() -> None:
+    told = list(diagnosis.operators({"op-a": lease(3), "op-b": None}, "ops", NOW))
+    assert [(one.about, one.state) for one in told] == [("Operator op-a", State.OK), ("Operator op-b", State.BROKEN)]
 
 
 @pytest.mark.parametrize(("skew", "state"), [(None, State.SKIPPED), (-2.0, State.OK), (9.0, State.NOTE)])
