@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from controller.api.common import Change, Undo
 from controller.api.names import Risk
+from controller.core.errors import TransientFailure
 from controller.core.redaction import Redactor
 
 Json = dict[str, Any]
@@ -93,14 +94,18 @@ class Journal:
     A cancelled or timed-out attempt is judged by this alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, leading: Callable[[], bool] = lambda: True) -> None:
+        """`leading`: whether this process leads at this instant; one that does not may not let an effect happen."""
+        self._leading = leading
         self.sent = False
         self.done: Done | None = None
         self.said = ""
         self._heard: Callable[[], None] = _nobody
 
     def sending(self) -> None:
-        """A request that may take effect is about to leave."""
+        """A request that may take effect is about to leave. Raises TransientFailure if it must not: others lead."""
+        if not self._leading():
+            raise TransientFailure("this process leads no more; the attempt is left to the next leader")
         self.sent = True
 
     def known_done(self, done: Done) -> None:

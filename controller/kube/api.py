@@ -46,7 +46,7 @@ class Api:
     """One API server, spoken to as one user. All calls raise the errors of `core.errors`.
 
     Reads are repeated a few times within seconds; whatever may change something is sent once. `before_change` is called
-    right before a request that may change something leaves.
+    right before a request that may change something leaves, with the connection in hand; what it raises keeps it back.
     """
 
     session: Session
@@ -263,12 +263,15 @@ class Api:
         sent = None if body is None else json.dumps(body, separators=(",", ":")).encode()
         if self.headers:
             headers = CIMultiDict([*headers.items(), *self.headers.items()])
-        if asked.may_change and self.before_change is not None:
-            self.before_change()
         began, code = perf_counter(), None
         try:
             answer = await self.session.request(
-                method, path, headers=headers, body=sent, timeout_seconds=self.timeout_seconds
+                method,
+                path,
+                headers=headers,
+                body=sent,
+                timeout_seconds=self.timeout_seconds,
+                before_leaving=self.before_change if asked.may_change else None,
             )
             code = answer.status
         except (aiohttp.ClientError, OSError, BrokenAfterSending) as error:

@@ -17,10 +17,12 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from controller.api.base import OPERATOR
 from controller.core.errors import ActionError, CallNotAllowed, LostAnswer, PermanentFailure, TransientFailure
 from controller.core.ports import Egress, HttpAnswer, Journal
 from controller.core.web_address import WebAddress, plain_host, web_address
 from controller.kube import addresses
+from controller.kube.leaving import LeavingRequest, asking
 from controller.kube.session import BrokenAfterSending, send_once
 
 MAX_ANSWER_BYTES = 1024 * 1024
@@ -69,16 +71,16 @@ class EgressHttp:
         sent = _Sent(self._journal if may_change else None)
         try:
             async with (
-                self._connections(found, sent) as session,
+                self._connections(found) as session,
                 session.request(
                     method,
                     URL(url, encoded=True),  # as it was approved, to the letter
-                    headers={"Accept-Encoding": "identity", "User-Agent": "action-operator", **headers},
+                    headers={"Accept-Encoding": "identity", "User-Agent": OPERATOR, **headers},
                     data=body,
                     allow_redirects=False,
                     auto_decompress=False,
                     skip_auto_headers=("Content-Type",),
-                    middlewares=(send_once,),
+                    middlewares=(send_once, asking(sent.now)),
                 ) as response,
             ):
                 return await _answer(response)
@@ -133,15 +135,13 @@ class EgressHttp:
     def _refusal(self, place: Sequence[Any]) -> str | None:
         return addresses.refusal(addresses.address(str(place[0])), self._egress.private)
 
-    def _connections(self, found: list[ResolveResult], sent: "_Sent") -> aiohttp.ClientSession:
+    def _connections(self, found: list[ResolveResult]) -> aiohttp.ClientSession:
         def open_socket(info: aiohttp.connector.AddrInfoType) -> socket.socket:
             family, kind, protocol, _, place = info
             if (why := self._refusal(place)) is not None:
                 raise _RefusedError(why)
             return socket.socket(family, kind, protocol)
 
-        trace = aiohttp.TraceConfig()
-        trace.on_connection_create_end.append(sent.now)
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 force_close=True,
@@ -152,7 +152,7 @@ class EgressHttp:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=self._timeout,
-            trace_configs=[trace],
+            request_class=LeavingRequest,
             trust_env=False,
         )
 
@@ -162,16 +162,16 @@ class _RefusedError(OSError):
 
 
 class _Sent:
-    """Notes that a connection stands, so that the request leaves now."""
+    """Notes that the request leaves now, over a connection that stands."""
 
     def __init__(self, journal: Journal | None) -> None:
         self._journal = journal
         self.connected = False
 
-    async def now(self, *_: object) -> None:
-        self.connected = True
+    def now(self) -> None:
         if self._journal is not None:
             self._journal.sending()
+        self.connected = True
 
 
 class _Found(AbstractResolver):

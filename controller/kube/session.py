@@ -5,7 +5,7 @@ Knows nothing of objects: it sends bytes and gives back status, headers and byte
 
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
@@ -13,8 +13,10 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
+from controller.api.base import OPERATOR
 from controller.core.errors import PermanentFailure, TransientFailure
 from controller.kube.credentials import Credentials
+from controller.kube.leaving import Ask, LeavingRequest, asking
 from controller.kube.login import Login
 
 REQUEST_SECONDS = 30.0
@@ -80,19 +82,21 @@ class Session:
         headers: Mapping[str, str],
         body: bytes | None = None,
         timeout_seconds: float | None = None,
+        before_leaving: Ask | None = None,
     ) -> RawAnswer:
         """One request; `path` is quoted and starts with `/`. A 401 is answered by logging in again once.
 
-        Raises the exceptions of aiohttp, TimeoutError, and BrokenAfterSending; PermanentFailure without credentials.
+        Raises what `before_leaving` raises, with the connection in hand: then nothing was sent. Else the exceptions of
+        aiohttp, TimeoutError, and BrokenAfterSending; PermanentFailure without credentials.
         """
         credentials = await self.login.current()
-        answer = await self._send(credentials, method, path, headers, body, timeout_seconds)
+        answer = await self._send(credentials, method, path, headers, body, timeout_seconds, before_leaving)
         if answer.status == _UNAUTHORIZED:
             try:
                 credentials = await self.login.again(credentials)
             except PermanentFailure as error:
                 raise TransientFailure(f"the API server wants a new login, which fails: {error}") from error
-            answer = await self._send(credentials, method, path, headers, body, timeout_seconds)
+            answer = await self._send(credentials, method, path, headers, body, timeout_seconds, before_leaving)
         return answer
 
     async def _send(
@@ -103,6 +107,7 @@ class Session:
         headers: Mapping[str, str],
         body: bytes | None,
         timeout_seconds: float | None,
+        before_leaving: Ask | None,
     ) -> RawAnswer:
         pool = await self._pool_of(credentials)
         if credentials.authorization:
@@ -115,9 +120,7 @@ class Session:
             timeout=_TIMEOUT if timeout_seconds is None else _timeout(timeout_seconds),
             allow_redirects=False,
             server_hostname=credentials.tls_server_name,
-            # aiohttp sends GET, PUT and DELETE twice by itself if the first one breaks. For DELETE the answer to the
-            # second one ("not found") would hide that the first one worked.
-            middlewares=(send_once,) if method == "DELETE" else None,
+            middlewares=tuple(_middlewares(method, before_leaving)) or None,
         ) as response:
             answer = RawAnswer(response.status, response.headers, await response.read())
         self._date = (answer.headers.get("Date", ""), time.time())
@@ -155,10 +158,11 @@ def open_pool(credentials: Credentials, *middlewares: aiohttp.ClientMiddlewareTy
     return aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": "action-operator"},
+        headers={"User-Agent": OPERATOR},
         timeout=_TIMEOUT,
         trust_env=False,
         middlewares=middlewares,
+        request_class=LeavingRequest,
         proxy=credentials.proxy,
     )
 
@@ -181,6 +185,15 @@ def ssl_context(credentials: Credentials) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def _middlewares(method: str, before_leaving: Ask | None) -> Iterator[aiohttp.ClientMiddlewareType]:
+    # aiohttp sends GET, PUT and DELETE twice by itself if the first one breaks. For DELETE the answer to the second one
+    # ("not found") would hide that the first one worked.
+    if method == "DELETE":
+        yield send_once
+    if before_leaving is not None:
+        yield asking(before_leaving)
 
 
 def _timeout(seconds: float) -> aiohttp.ClientTimeout:

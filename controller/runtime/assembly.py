@@ -16,7 +16,7 @@ from controller.core.view import Chance
 from controller.kube.admission import AdmissionPolicies
 from controller.kube.api import Api
 from controller.kube.events import EventWriter
-from controller.kube.lease import Lease, Timing
+from controller.kube.lease import MOST_SKEW_SECONDS, Lease, Timing
 from controller.kube.login import Login
 from controller.kube.resources import APPROVALS, DECLARED, POLICIES, PROPOSALS, SCHEDULES, WORKED, WORKFLOWS
 from controller.kube.session import Session
@@ -52,9 +52,6 @@ from controller.runtime.worker import Worker
 from controller.runtime.workflows import WorkflowReconciler
 
 EVENTS_DRAIN_SECONDS = 5.0
-MOST_SKEW_SECONDS = 5.0
-"""A process whose clock is further off the API server's does not lead: its deadlines and retries would be wrong."""
-
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +121,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
         ):
             teller = Teller(metrics, lambda name: name in declarations.types)
             recorder = Recorder(api, events, audit, teller)
-            executors = Executors(registry, RealReach(api))
+            executors = Executors(registry, RealReach(api), lambda: lease.is_leader)
             starts = Starts(api, declarations, lambda raw: intake.observe(POLICIES.plural, "MODIFIED", raw), utc_now)
             usage = LiveUsage(
                 api=api,

@@ -3,6 +3,7 @@
 Whatever is asked of an executor, a preview or an attempt, goes this one way, so that the same rules hold for it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -38,9 +39,11 @@ class Ready:
 class Executors:
     """Executors and how they reach the world."""
 
-    def __init__(self, registry: Registry, reach: Reach) -> None:
+    def __init__(self, registry: Registry, reach: Reach, leading: Callable[[], bool]) -> None:
+        """`leading`: whether effects may be made from here, at this instant."""
         self._registry = registry
         self._reach = reach
+        self._leading = leading
 
     def ready(
         self,
@@ -58,7 +61,7 @@ class Executors:
 
         Raises PermanentFailure where there can be no such runner.
         """
-        executor, journal = self._registry.of(entry), Journal()
+        executor, journal = self._registry.of(entry), Journal(self._leading)
         namespace = about.namespace or ""
         request = Request(
             parameters=executor.parse(parameters),

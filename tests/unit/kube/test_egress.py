@@ -222,6 +222,24 @@ def test_a_connection_that_breaks_after_sending_is_lost_and_sent_once() -> None:
     assert seen == 4
 
 
+def test_nothing_leaves_once_another_process_leads() -> None:
+    seen = 0
+
+    async def note(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        nonlocal seen
+        seen += len(await reader.read())
+
+    async def run() -> None:
+        async with serving(note) as port:
+            journal = Journal(lambda: False)
+            with pytest.raises(TransientFailure, match="leads no more"):
+                await request(port, journal=journal)
+            assert not journal.sent
+
+    asyncio.run(run())
+    assert seen == 0
+
+
 def test_an_answer_that_breaks_off_is_lost() -> None:
     async def run() -> None:
         async with serving(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\nhalf")) as port:

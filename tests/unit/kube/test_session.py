@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from controller.core.errors import LostAnswer, TransientFailure
-from controller.core.ports import Resource
+from controller.core.ports import Journal, Resource
 from controller.kube.api import Api
 from controller.kube.credentials import Credentials
 from controller.kube.login import Login
@@ -177,5 +177,31 @@ def test_what_may_change_something_is_journaled_first() -> None:
             await api.patch(CONFIG_MAPS, "a", {}, namespace="n")
             await api.delete(CONFIG_MAPS, "a", namespace="n")
             assert marks == [2, 3]
+
+    asyncio.run(run())
+
+
+def test_what_must_not_leave_any_more_is_kept_back_with_the_connection_in_hand() -> None:
+    """The process was stopped while it logged in or connected, past its Lease: the effect is another's now."""
+    leads = True
+
+    class Frozen(Scripted):
+        async def current(self) -> Credentials:
+            nonlocal leads
+            leads = False
+            return await super().current()
+
+    async def run() -> None:
+        nonlocal leads
+        journal = Journal(lambda: leads)
+        async with Server(fine).running() as server, Session(Frozen(Credentials(server.url))) as session:
+            api = Api(session).as_user("system:serviceaccount:shop:ops", journal.sending)
+            for _ in range(2):  # over a new connection, then over one that is kept
+                leads = True
+                with pytest.raises(TransientFailure, match="leads no more"):
+                    await api.patch(CONFIG_MAPS, "a", {}, namespace="n")
+                await api.get(CONFIG_MAPS, "a", namespace="n")
+            assert not journal.sent
+            assert [head["method"] for head in server.seen] == ["GET", "GET"]
 
     asyncio.run(run())

@@ -230,7 +230,7 @@ class Operator:
             api, events, AuditLog(self.audit), Teller(self.metrics, lambda name: name in self.declarations.types)
         )
         views = Views(self.store, self.votes, self.declarations, self.usage)
-        executors = Executors(registry, reach or RealReach(api))
+        executors = Executors(registry, reach or RealReach(api), lambda: self.leads)
         previews = Previews(api, executors)
         self.enforcement = UNPROVEN
         self.declarations.enforcement = self.enforcement
