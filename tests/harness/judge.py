@@ -100,6 +100,10 @@ class Judge:
         if uid in self.noted or self.asked[uid].parent in self.noted:
             self.count("effects that needed approval")
 
+    def not_made(self, operation: str) -> None:
+        """What may have taken effect turns out not to have."""
+        self.effects[operation] -= 1
+
     def judge_effect(self, name: str, claim: Claim) -> None:
         """That claim had an effect."""
         if claim.faults:

@@ -21,6 +21,9 @@ ANSWERS: dict[str, ActionError | None] = {
 }
 
 
+NOTHING_DONE = ("not done", "refused")
+
+
 class Outside:
     """What actions reach; whatever they send is told to the judge."""
 
@@ -34,7 +37,7 @@ class Outside:
     async def send(self, request: Request[Any], operation: Operation, *, once: bool, operator: int) -> None:
         answer = self.answers.pop(0) if self.answers else "done"
         request.http.journal.sending()
-        self.judge.effect(request.proposal_uid, operation.id, made=answer not in ("not done", "refused"), once=once)
+        self.judge.effect(request.proposal_uid, operation.id, made=answer not in NOTHING_DONE, once=once)
         if answer == "hang":
             event = asyncio.Event()
             self.hanging[event] = operator
@@ -43,6 +46,8 @@ class Outside:
             finally:
                 self.hanging.pop(event, None)
             answer = self.answers.pop(0) if self.answers else "done"
+            if answer in NOTHING_DONE:
+                self.judge.not_made(operation.id)
         error = ANSWERS.get(answer)
         if error is not None:
             raise error

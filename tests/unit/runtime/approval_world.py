@@ -220,9 +220,12 @@ class World:
     # -- operators -------------------------------------------------------------------------------------------------
 
     def tell(self, resource: Resource, event: str, raw: Json, *, late: bool = False) -> None:
-        """The watches of all operators; `late`: they tell of it, and of all that follows, only when they catch up."""
+        """The watches of all operators, one of each kind.
+
+        `late`: they tell of it, and of all that follows of that kind, only when they catch up.
+        """
         for process in self.processes:
-            if late or process.late:
+            if late or any(plural == resource.plural for plural, _, _ in process.late):
                 process.late.append((resource.plural, event, raw))
             else:
                 process.hear(resource.plural, event, raw)
