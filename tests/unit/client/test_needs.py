@@ -32,7 +32,7 @@ def _needs(role: dict[str, Any]) -> list[Need]:
 
 
 def test_what_the_operator_needs_is_what_its_roles_grant() -> None:
-    asked = operator_needs("action-operator", "action-operator")
+    asked = operator_needs("action-operator", ["action-operator"])
     assert len(asked) == len(set(asked))
     assert set(asked) == granted("operator.yaml", {"action-operator", "action-operator-leader"})
 
