@@ -6,6 +6,7 @@ import http.client
 import json
 import secrets
 import ssl
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,10 @@ Manifest = dict[str, Any]
 INFO = {kind.INFO.kind: kind.INFO for kind in KINDS}
 OPERATOR = "system:serviceaccount:action-operator:action-operator"
 AS_OPERATOR = {"Impersonate-User": OPERATOR, "Impersonate-Group": "system:masters"}
+
+
+KEPT_SECONDS = 60.0
+"""The API server closes a connection that was idle for 90 s."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class ApiServer:
         address = urlsplit(cluster.server)
         self._connection = http.client.HTTPSConnection(address.hostname or "", address.port, context=trust, timeout=30)
         self._token = config["users"][0]["user"]["token"]
+        self._used = time.monotonic()
         self.namespace = namespace
 
     def close(self) -> None:
@@ -70,9 +76,17 @@ class ApiServer:
         """Send JSON; a PATCH is a merge patch."""
         kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
         headers = {"Authorization": f"Bearer {self._token}", "Content-Type": kind, **(headers or {})}
-        self._connection.request(method, path, None if body is None else json.dumps(body), headers)
-        with self._connection.getresponse() as answer:
-            return Answer(answer.status, json.loads(answer.read()))
+        if time.monotonic() - self._used > KEPT_SECONDS:
+            self._connection.close()  # the next request opens it again
+        try:
+            self._connection.request(method, path, None if body is None else json.dumps(body), headers)
+            with self._connection.getresponse() as answer:
+                return Answer(answer.status, json.loads(answer.read()))
+        except BaseException:
+            self._connection.close()  # else the next request would be refused for what is left of this one
+            raise
+        finally:
+            self._used = time.monotonic()
 
     def path(self, kind: str, name: str = "", subresource: str = "") -> str:
         info = INFO[kind]

@@ -85,6 +85,7 @@ def test_what_is_not_there_is_one_line_with_a_near_name(shell: Shell) -> None:
     )
 
 
+@pytest.mark.usefixtures("operator_kubeconfig")
 def test_what_is_proposed_in_a_namespace_that_is_not_there_says_just_that(shell: Shell) -> None:
     asked = ("create", "wait", "-p", "seconds=1", "--reason", "r", "-n", "no-such-place")
     done = shell.run(*asked, namespaced=False)
