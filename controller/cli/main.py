@@ -17,10 +17,8 @@ from controller.cli.look import look
 from controller.cli.options import Connection
 from controller.cli.rules import rules
 from controller.cli.setup import setup
-from controller.cli.shells import VARIABLE, WITHOUT_WRAPPING, answer_kubectl, environment
+from controller.cli.shells import ASKED_BY_KUBECTL, VARIABLE, WITHOUT_WRAPPING, answer_kubectl, environment
 from controller.cli.steer import steer
-
-ASKED_BY_KUBECTL = "__complete"
 
 
 class _Plugin(typer.Typer):

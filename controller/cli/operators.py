@@ -42,15 +42,13 @@ async def find_operator(api: Api, where: Operator) -> Place:
 
 
 async def _namespace(api: Api, lease: str) -> str:
-    """The usual one if a Lease of that name is there, else that of the newest such Lease."""
-    if await _lease(api, OPERATOR, lease) is None:
-        try:
-            listed = await api.list(LEASES, field_selector=f"metadata.name={lease}")
-        except RightMissing:
-            return OPERATOR
-        newest = max(listed.items, key=lambda one: str(one["spec"].get("renewTime") or ""), default=None)
-        return str(newest["metadata"]["namespace"]) if newest else OPERATOR
-    return OPERATOR
+    """The usual one, unless only others have a Lease of that name: then the one where it was renewed last."""
+    try:
+        listed = await api.list(LEASES, field_selector=f"metadata.name={lease}")
+    except RightMissing:
+        return OPERATOR
+    renewed = {str(one["metadata"]["namespace"]): str(one["spec"].get("renewTime") or "") for one in listed.items}
+    return OPERATOR if not renewed or OPERATOR in renewed else max(renewed, key=renewed.__getitem__)
 
 
 async def _lease(api: Api, namespace: str, name: str) -> Json | None:

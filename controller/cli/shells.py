@@ -23,9 +23,11 @@ NO_FILES = 4
 """kubectl's words for: no space after the word, and no file names where there is nothing else."""
 UNFINISHED = "="
 """What a word ends with that a value follows."""
+ASKED_BY_KUBECTL = "__complete"
+"""The first word, where kubectl asks; the words to complete follow."""
 KUBECTL = f"""#!/bin/sh
 # kubectl asks this program what may follow `kubectl actions`; its name must be kubectl_complete-actions, on the PATH.
-exec {PROGRAM} __complete "$@"
+exec {PROGRAM} {ASKED_BY_KUBECTL} "$@"
 """
 # Typer's own script for zsh gives what it is told to eval, descriptions from the cluster included.
 ZSH = rf"""#compdef {PROGRAM}
