@@ -227,7 +227,7 @@ def test_nothing_leaves_once_another_process_leads() -> None:
 
     async def note(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         nonlocal seen
-        seen += len(await reader.read())
+        seen += len(await reader.read(1))
 
     async def run() -> None:
         async with serving(note) as port:
