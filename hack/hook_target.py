@@ -6,6 +6,7 @@ It is the independent counter of effects: what it saw, happened, whatever the op
 import argparse
 import json
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -78,6 +79,11 @@ class HookTarget:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128  # with http.server's own 5, bursts wait seconds for a connection
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Quiet about callers that went away before they were answered, as one does that is killed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 @contextmanager

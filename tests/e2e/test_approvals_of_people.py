@@ -28,8 +28,7 @@ def test_a_second_user_approves_and_everybody_is_named(stage: Stage) -> None:
     assert (counted["username"], counted["comment"]) == ("alice", "go on")
     actors = {entry["reason"]: entry["actor"] for entry in status["history"]}
     assert (actors["Proposed"], actors["Approved"]) == ("bob", "alice")
-    reasons = [event["reason"] for event in stage.events("scale")]
-    assert {"AwaitingApproval", "Approved", "Executing"} <= set(reasons)
+    assert {"AwaitingApproval", "Approved", "Executing"} <= set(stage.reasons("scale", until="Completed"))
 
 
 def test_nobody_approves_their_own(stage: Stage) -> None:

@@ -68,6 +68,8 @@ def test_no_text_is_interpreted_or_forges_a_line(stage: Stage, hook: HookTarget)
         assert stage.get("ap", f"log-{name}")["spec"]["parameters"]["message"] == text
         rejected = stage.outcome("ap", f"vote-{name}")
         assert rejected["outcome"] == "Rejected"
+        stage.reasons(f"vote-{name}", until="Rejected")
+        stage.reasons(f"bad-{name}", until="ValidationFailed")
         for event in stage.events(f"vote-{name}") + stage.events(f"bad-{name}"):
             assert printable(event["note"]), event["note"]
         for each in (f"log-{name}", f"bad-{name}", f"vote-{name}"):

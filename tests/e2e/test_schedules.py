@@ -96,7 +96,7 @@ def test_after_a_pause_the_last_time_missed_is_made_once_whatever_is_killed(stag
     assert run["spec"]["requestedBy"]["username"] == "admin"
     assert run["metadata"]["ownerReferences"][0]["kind"] == "ActionSchedule"
     assert [entry["reason"] for entry in status["history"]] == ["RunCreated"]
-    assert [event["reason"] for event in stage.events("patient")] == ["RunCreated"]
+    assert stage.reasons("patient", until="RunCreated") == ["RunCreated"]
     written = len(stage.writes("patient"))
     stage.wait("actionschedules", "patient", lambda s: True)
     assert len(stage.writes("patient")) == written
@@ -126,7 +126,7 @@ def test_a_time_that_is_too_long_ago_is_told_and_left_out(stage: Stage) -> None:
     assert status["skipped"]["reason"] == "RunMissed"
     assert "not made within startingDeadlineSeconds (60 s)" in status["skipped"]["message"]
     assert not runs(stage, "strict")
-    assert [event["reason"] for event in stage.events("strict")] == ["RunSkipped"]
+    assert stage.reasons("strict", until="RunSkipped") == ["RunSkipped"]
 
 
 @pytest.mark.parametrize(

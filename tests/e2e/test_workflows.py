@@ -25,7 +25,7 @@ def test_a_sequence_runs_its_steps_in_order(stage: Stage, hook: HookTarget) -> N
     ended = [step["completedAt"] for step in status["steps"]]
     assert all(end <= start for end, start in zip(ended, started[1:], strict=False))
     assert len(hook.seen("/seq")) == 1
-    assert [event["reason"] for event in stage.events("sequence")] == ["WorkflowCreated", "Completed"]
+    assert stage.reasons("sequence", until="Completed") == ["WorkflowCreated", "Completed"]
 
 
 def test_a_graph_runs_side_by_side_and_waits_for_dependencies(stage: Stage) -> None:

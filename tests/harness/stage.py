@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from harness.operator import Launch, OperatorProcess
+from harness.waiting import eventually
 from localcluster.controlplane import ControlPlane
 
 Json = dict[str, Any]
@@ -29,6 +30,7 @@ NODE_RULES = ({"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patc
 OPERATOR = "system:serviceaccount:action-operator:action-operator"
 AS_OPERATOR = (f"--as={OPERATOR}", "--as-group=system:masters")
 """For kubectl as the administrator: writes what admission leaves to the operator alone."""
+TOLD_SECONDS = 15.0
 PLURALS = {"ap": "actionproposals", "aw": "actionworkflows"}
 
 
@@ -121,6 +123,17 @@ class Stage:
         items: list[Any] = json.loads(json.dumps(self.cluster.api().get(path)))["items"]
         mine = [event for event in items if event["regarding"]["name"] == name]
         return sorted(mine, key=lambda event: (event["eventTime"], event["metadata"]["name"]))
+
+    def reasons(self, name: str, *, until: str) -> list[str]:
+        """Those of its Events, oldest first, once one of them is `until`: Events come after the status."""
+        found: list[str] = []
+
+        def told() -> bool:
+            found[:] = [event["reason"] for event in self.events(name)]
+            return until in found
+
+        eventually(told, lambda: f"{name}: no Event {until}, only {found}\n{self.operator.log[-2000:]}", TOLD_SECONDS)
+        return found
 
     def writes(self, name: str | None = None) -> list[Json]:
         """Changes that the operator made in this namespace, dry runs left out, from the API server's audit log."""

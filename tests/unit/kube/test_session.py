@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
+import aiohttp
 import pytest
 
 from controller.core.errors import LostAnswer, TransientFailure
@@ -200,6 +201,36 @@ def test_what_must_not_leave_any_more_is_kept_back_with_the_connection_in_hand()
                 leads = True
                 with pytest.raises(TransientFailure, match="leads no more"):
                     await api.patch(CONFIG_MAPS, "a", {}, namespace="n")
+                await api.get(CONFIG_MAPS, "a", namespace="n")
+            assert not journal.sent
+            assert [head["method"] for head in server.seen] == ["GET", "GET"]
+
+    asyncio.run(run())
+
+
+def test_what_must_not_leave_any_more_is_kept_back_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process was stopped with the connection in hand: a body is written in a task that is run later."""
+    leads, send = True, aiohttp.ClientRequest.send
+
+    def others_lead() -> None:
+        nonlocal leads
+        leads = False
+
+    async def stopped(request: aiohttp.ClientRequest, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
+        asyncio.get_running_loop().call_soon(others_lead)
+        return await send(request, conn)
+
+    async def run() -> None:
+        nonlocal leads
+        journal = Journal(lambda: leads)
+        async with Server(fine).running() as server, Session(Scripted(Credentials(server.url))) as session:
+            api = Api(session).as_user("system:serviceaccount:shop:ops", journal.sending)
+            for _ in range(2):  # over a new connection, then over one that is kept
+                leads = True
+                with monkeypatch.context() as patched:
+                    patched.setattr(aiohttp.ClientRequest, "send", stopped)
+                    with pytest.raises(TransientFailure, match="leads no more"):
+                        await api.patch(CONFIG_MAPS, "a", {}, namespace="n")
                 await api.get(CONFIG_MAPS, "a", namespace="n")
             assert not journal.sent
             assert [head["method"] for head in server.seen] == ["GET", "GET"]
