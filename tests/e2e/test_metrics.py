@@ -6,6 +6,7 @@ import secrets
 import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from harness import scrape
@@ -64,6 +65,12 @@ def page(operator: OperatorProcess, path: str) -> tuple[int, str]:
         return error.code, error.read().decode()
 
 
+def transitions(stage: Stage, name: str) -> list[dict[str, Any]]:
+    """What the log says so far of one object; what is being written now has no end of line yet."""
+    lines = [json.loads(line) for line in stage.operator.log.splitlines(keepends=True) if line.endswith("\n")]
+    return [line for line in lines if line["logger"] == "actionoperator.transitions" and line["name"] == name]
+
+
 def documented() -> set[str]:
     """Names by which queries can ask, of all metrics in the table."""
     rows = re.findall(r"^\| `(actionoperator_\w+)` \| (\w+) \|", PAGE, re.MULTILINE)
@@ -107,8 +114,8 @@ def test_the_scrape_says_what_happened_and_nothing_that_people_typed(stage: Stag
 def test_every_transition_is_one_line_of_json_with_its_attempt(stage: Stage) -> None:
     stage.propose("told", "log-message", {"message": "x"})
     attempts, history = (stage.outcome("ap", "told")[part] for part in ("attempts", "history"))
-    lines = [json.loads(line) for line in stage.operator.log.splitlines()]
-    told = [line for line in lines if line["logger"] == "actionoperator.transitions" and line["name"] == "told"]
+    eventually(lambda: "Completed" in [line["reason"] for line in transitions(stage, "told")], "the log tells it", 10)
+    told = transitions(stage, "told")
     assert [(line["n"], line["reason"]) for line in told] == [(entry["n"], entry["reason"]) for entry in history]
     of_attempt = {line["reason"] for line in told if line.get("attempt") == attempts[-1]["id"]}
     assert of_attempt == {"Executing", "Completed"}
