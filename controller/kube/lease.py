@@ -128,7 +128,7 @@ class Lease:
         await self._gained.wait()
 
     async def wait_until_lost(self) -> None:
-        """Return when we lead no more; at once if we do not lead."""
+        """Return when we lead no more, or did not for a while; at once if we do not lead."""
         if self._gained.is_set():
             await self._lost.wait()
 
@@ -190,8 +190,12 @@ class Lease:
         stored = await self._write(seen)
         self._seen = Seen.of(stored, now, self._timing.duration_seconds)
         self._trouble = ""
+        if self._gained.is_set() and not self.is_leader:
+            self._lose(
+                "renewed too late"
+            )  # whoever asked meanwhile was told no: what they left undone is taken up anew
         self._until = now + self._timing.renew_deadline_seconds
-        if not self._gained.is_set():
+        if self.is_leader and not self._gained.is_set():
             self._lost.clear()
             self._gained.set()
             logger.info("leading: %s holds lease %s/%s", self._identity, self._namespace, self._name)

@@ -87,12 +87,10 @@ class Intake:
         elif event != "DELETED":
             self.take_in(plural, raw)
         elif (known := self._store.version(key := key_of(plural, raw))) and known[0] == raw["metadata"]["uid"]:
-            if self._leading():
+            if self._leading() or self._open_here(key, known[0]):
                 self.doubt(key)
             else:
-                self._store.remove(key)  # whoever takes over lists everything again
-                self._queue.drop(key)
-                self._usage.gone(key, known[0])
+                self._left_to_another(key, known[0])
 
     def approvals_listed(self) -> None:
         """All votes that are stored have been told, so those about what is finished can be let go."""
@@ -229,6 +227,21 @@ class Intake:
         if schedule and self._store.version(schedule):
             self._schedules.run_ended(schedule)
             self._queue.add(schedule)
+
+    def _open_here(self, key: Key, uid: str) -> bool:
+        """Whether this process has yet to say something about it, though another may lead: it is read when we lead."""
+        return self._recorder.unheard(uid) or self._proposals.is_running(Owner(key, uid))
+
+    def _left_to_another(self, key: Key, uid: str) -> None:
+        """It has ended or is gone, and another process leads: whoever takes over lists everything again."""
+        self._store.remove(key)
+        self._queue.drop(key)
+        self._usage.gone(key, uid)
+        if key.plural == PROPOSALS.plural:
+            self._proposals.finished(Owner(key, uid))
+        elif key.plural == WORKFLOWS.plural:
+            self._votes.forget(uid)
+            self._workflows.finished(key)
 
     def _count(self, plural: str, raw: Json) -> None:
         if plural == PROPOSALS.plural:

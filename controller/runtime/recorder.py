@@ -1,5 +1,7 @@
 """Writes status and then tells about it: the one patch, compare-and-swap, then audit records and Events."""
 
+import asyncio
+
 from controller.api.common import HistoryEntry, TracedStatus
 from controller.core.errors import Conflict, Repeatable
 from controller.core.mergepatch import merge_patch
@@ -50,7 +52,7 @@ class Recorder:
             )
         except Conflict:
             raise
-        except Repeatable:
+        except (Repeatable, asyncio.CancelledError):
             self._unheard.setdefault(metadata["uid"], last_entry(old))
             raise
         self._teller.attempts_ended(raw, raw.get("status") or {}, wire)
@@ -72,6 +74,10 @@ class Recorder:
             patch={"message": message},
             landed=lambda found: (found.get("status") or {}).get("message") == message,
         )
+
+    def unheard(self, uid: str) -> bool:
+        """Whether a write of ours may have landed on the object that is not told of yet."""
+        return uid in self._unheard
 
     def catch_up(self, raw: Json) -> None:
         """Tells what a write of ours that landed unheard has put into this object's history."""

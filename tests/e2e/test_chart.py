@@ -34,7 +34,7 @@ NEW_TYPE = "taint-node"
 GUIDE = ROOT / "docs" / "install.md"
 PROMETHEUS = ROOT / "tests" / "harness" / "prometheus_kinds.yaml"
 RESTRICTED = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
-QUICK = ("--lease-seconds", "3", "--grace-seconds", "3", "--metrics-address", "127.0.0.1:0")
+QUICK = ("--grace-seconds", "3", "--metrics-address", "127.0.0.1:0")
 
 
 class Installation:

@@ -47,7 +47,7 @@ def shards(cluster: ControlPlane, operator_kubeconfig: Path, namespace: str, tmp
             tmp_path / "a",
             namespace=namespace,
             lease_name=f"{namespace}-a",
-            options=("--lease-seconds", "3", "--grace-seconds", "3", "--selector", f"{SHARD_LABEL}=a"),
+            options=("--grace-seconds", "3", "--selector", f"{SHARD_LABEL}=a"),
         )
         a.start()
         yield Shards(stage, a)

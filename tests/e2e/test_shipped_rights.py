@@ -42,7 +42,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         kubectl("apply", "-f", EXAMPLES / "policies" / "second-person.yaml")
         config = folder / "kubeconfig"
         plane.service_account_kubeconfig("action-operator", "action-operator", config)
-        quick = ("--lease-seconds", "3", "--grace-seconds", "3")
+        quick = ("--grace-seconds", "3")
         operator = OperatorProcess(config, folder, namespace=None, lease_name="action-operator", options=quick)
         try:
             operator.start()

@@ -233,7 +233,7 @@ def staged(
         folder,
         namespace=namespace,
         lease_name=namespace,
-        options=("--lease-seconds", "3", "--grace-seconds", "3", *options),
+        options=("--grace-seconds", "3", *options),
         launch=launch,
     )
     stage = Stage(cluster, namespace, operator)

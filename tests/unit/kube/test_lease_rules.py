@@ -216,6 +216,32 @@ def test_an_api_server_that_stays_away_ends_leadership_and_tells_so() -> None:
     asyncio.run(run())
 
 
+@pytest.mark.parametrize(("sent_after", "answered_after"), [(9, 2), (2, 11)])
+def test_a_renewal_that_is_answered_too_late_begins_a_new_term(sent_after: float, answered_after: float) -> None:
+    """In between nobody leads, and what was asked of this process then is undone: whoever works must begin anew."""
+
+    class Slow(Store):
+        async def patch(self, resource: Resource, name: str, body: Json, **options: Any) -> Json:
+            clock.now += answered_after
+            assert not lease.is_leader
+            return await super().patch(resource, name, body, **options)
+
+    store, clock = Slow(), Clock()
+    lease = candidate(store, "me", clock)
+
+    async def run() -> None:
+        await lease._try()
+        told = asyncio.create_task(lease.wait_until_lost())
+        await asyncio.sleep(0)
+        clock.now += sent_after
+        await lease._try()
+        await asyncio.wait_for(told, 5)
+        assert lease.is_leader is (answered_after < 10), "an answer gives nothing that ended before it came"
+        assert lease._gained.is_set() is lease.is_leader
+
+    asyncio.run(run())
+
+
 def test_who_may_not_lead_gives_up_and_stays_away() -> None:
     async def run() -> None:
         store, clock, sane = Store(), Clock(), True

@@ -159,6 +159,38 @@ def test_who_does_not_lead_keeps_nothing_of_what_is_finished() -> None:
     played(play)
 
 
+def test_a_write_that_is_cut_off_as_leadership_ends_is_told_when_this_process_leads_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It landed: nobody else will ever tell of it. And nothing of the object is kept after that."""
+
+    async def play(operator: Operator) -> None:
+        patch = operator.api.patch
+
+        async def unheard(*args: Any, **options: Any) -> Json:
+            await patch(*args, **options)
+            raise asyncio.CancelledError
+
+        key = operator.propose()
+        await operator.worker.handle(key)
+        while len(operator.attempts):  # noqa: ASYNC110  attempts tell nobody here
+            await asyncio.sleep(0)
+        with monkeypatch.context() as patched:
+            patched.setattr(operator.api, "patch", unheard)
+            with pytest.raises(asyncio.CancelledError):
+                await operator.worker.handle(key)
+        operator.leads = False
+        operator.intake.observe(PROPOSALS.plural, "DELETED", operator.api.objects[key])
+        assert operator.told == ["Executing"]
+        operator.leads = True
+        operator.take_over()
+        await operator.settle()
+        assert operator.told == ["Executing", "Completed"]
+        assert (operator.store.count(PROPOSALS.plural), operator.attempts.reported()) == (0, [])
+
+    played(play)
+
+
 def test_a_new_object_of_the_same_name_is_another_one() -> None:
     async def play(operator: Operator) -> None:
         operator.propose(suspend=True)
