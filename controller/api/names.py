@@ -228,7 +228,7 @@ class Reason(StrEnum):
     OUTCOME_UNKNOWN = "OutcomeUnknown"
     """Whether it took effect is not known."""
     OPERATOR_RESTARTED = "OperatorRestarted"
-    """The process that ran the attempt ended before its result was known."""
+    """The process that ran the attempt ended, or led no more, before its result was known."""
     STEP_FAILED = "StepFailed"
     """A step did not succeed."""
     STEP_UNKNOWN = "StepUnknown"

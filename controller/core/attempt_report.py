@@ -29,7 +29,7 @@ class Stop(Enum):
     HALTED = "Halted"
     TIMEOUT = "Timeout"
     CRASHED = "Crashed"
-    """The process that ran it is gone; the effect was looked for since."""
+    """The process that ran it is gone and the effect was looked for since, or it led no more and kept it back."""
 
     @property
     def by_people(self) -> bool:

@@ -41,6 +41,10 @@ class TransientFailure(Repeatable):
     """Proven not done, and likely to work later."""
 
 
+class NotLeading(TransientFailure):
+    """This process did not lead when the request was to leave, so it did not."""
+
+
 class Conflict(TransientFailure):
     """The object changed since it was read (409)."""
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from controller.api.common import Change, Undo
 from controller.api.names import Risk
-from controller.core.errors import TransientFailure
+from controller.core.errors import NotLeading
 from controller.core.redaction import Redactor
 
 Json = dict[str, Any]
@@ -103,9 +103,9 @@ class Journal:
         self._heard: Callable[[], None] = _nobody
 
     def sending(self) -> None:
-        """A request that may take effect is about to leave. Raises TransientFailure if it must not: others lead."""
+        """A request that may take effect is about to leave. Raises NotLeading if it must not: others may lead."""
         if not self._leading():
-            raise TransientFailure("this process leads no more; the attempt is left to the next leader")
+            raise NotLeading("not sent: this process led no more when the request was to leave")
         self.sent = True
 
     def known_done(self, done: Done) -> None:

@@ -22,6 +22,7 @@ from controller.core.errors import (
     ActionError,
     EffectFailed,
     LostAnswer,
+    NotLeading,
     PreconditionFailed,
     Repeatable,
     TransientFailure,
@@ -239,6 +240,7 @@ class AttemptRun:
             transient=repeatable is not None,
             reason=self._reason(error),
             retry_after_seconds=repeatable.retry_after_seconds if repeatable else None,
+            stop=Stop.CRASHED if isinstance(error, NotLeading) else None,
             done=assignment.journal.done,
             done_at=self._done_at,
         )

@@ -15,7 +15,15 @@ from controller.api.names import Reason
 from controller.core.attempt_report import Effect, Report, Stop
 from controller.core.checks import named
 from controller.core.decision import Work
-from controller.core.errors import CannotTell, EffectFailed, LostAnswer, PermanentFailure, Throttled, TransientFailure
+from controller.core.errors import (
+    CannotTell,
+    EffectFailed,
+    LostAnswer,
+    NotLeading,
+    PermanentFailure,
+    Throttled,
+    TransientFailure,
+)
 from controller.core.operation import operation_time
 from controller.core.ports import Cluster, Done, Executor, Http, HttpAnswer, Journal, Operation, Request, Verified
 from controller.runtime import attempt_run, checks, purpose
@@ -164,6 +172,7 @@ RUN = [
     pytest.param(Fake(verify_=KeyError("x")), LATER, (Effect.DONE, False, None), id="verify is broken"),
     pytest.param(Fake(run_=PermanentFailure("403")), LATER, (Effect.NOT_DONE, False, None), id="refused"),
     pytest.param(Fake(run_=TransientFailure("429")), LATER, (Effect.NOT_DONE, False, None), id="not now"),
+    pytest.param(Fake(run_=NotLeading("x")), LATER, (Effect.NOT_DONE, False, Stop.CRASHED), id="kept back"),
     pytest.param(Fake(run_=LostAnswer("502")), LATER, (Effect.UNCLEAR, False, None), id="lost answer"),
     pytest.param(Fake(run_=EffectFailed("no")), LATER, (Effect.FAILED, False, None), id="failed"),
     pytest.param(Fake(run_=KeyError("x")), LATER, (Effect.UNCLEAR, False, None), id="broken after sending"),
