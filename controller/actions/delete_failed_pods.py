@@ -16,7 +16,7 @@ from controller.actions.base import Action, Parameters, cut
 from controller.actions.pods import PODS, LabelSelector, counted, is_ending, listed, name_of, uid_of
 from controller.api.common import Change
 from controller.api.names import Risk
-from controller.core.errors import ActionError, Conflict, EffectFailed, NotFound, PermanentFailure
+from controller.core.errors import ActionError, Conflict, EffectFailed, NotFound, NotLeading, PermanentFailure
 from controller.core.ports import Done, Json, Operation, PreviewResult, Request, Verified
 
 AT_ONCE = 10
@@ -63,6 +63,8 @@ class DeleteFailedPods(Action[DeleteFailedPodsParameters]):
                 return None
 
         errors = [error for error in await asyncio.gather(*map(deleted, pods)) if error]
+        if kept_back := next((error for error in errors if isinstance(error, NotLeading)), None):
+            raise kept_back
         if errors and len(errors) < len(pods):
             raise EffectFailed(f"{len(errors)} of {_failed_pods(pods)} could not be deleted: {errors[0]}")
         if errors:

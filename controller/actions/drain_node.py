@@ -22,6 +22,7 @@ from controller.core.errors import (
     Conflict,
     EffectFailed,
     NotFound,
+    NotLeading,
     PermanentFailure,
     RightMissing,
 )
@@ -81,7 +82,7 @@ class DrainNode(Action[DrainNodeParameters]):
         await set_unschedulable(request, True)
         try:
             evicted = await self._empty(request, operation)
-        except _UncordonedError:
+        except (_UncordonedError, NotLeading):
             raise
         except ActionError as error:
             raise EffectFailed(cut(f"Node {request.parameters.node} is cordoned but not drained: {error}")) from error

@@ -191,9 +191,8 @@ class Lease:
         self._seen = Seen.of(stored, now, self._timing.duration_seconds)
         self._trouble = ""
         if self._gained.is_set() and not self.is_leader:
-            self._lose(
-                "renewed too late"
-            )  # whoever asked meanwhile was told no: what they left undone is taken up anew
+            # Whoever asked meanwhile was told no: what they left undone is taken up in a new term.
+            self._lose("renewed too late")
         self._until = now + self._timing.renew_deadline_seconds
         if self.is_leader and not self._gained.is_set():
             self._lost.clear()

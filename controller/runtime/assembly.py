@@ -223,6 +223,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                     store=store,
                     queue=queue,
                     intake=intake,
+                    recorder=recorder,
                     worker=worker,
                     enforcing=enforcing,
                     attempts=attempts,

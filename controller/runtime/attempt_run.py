@@ -227,7 +227,7 @@ class AttemptRun:
             effect = Effect.FAILED
         elif assignment.journal.done is not None:
             effect = Effect.DONE
-        elif isinstance(error, LostAnswer) or (isinstance(error, _Broken) and assignment.maybe_sent):
+        elif isinstance(error, LostAnswer) or (isinstance(error, _Broken | NotLeading) and assignment.maybe_sent):
             effect = Effect.UNCLEAR
         else:
             effect = Effect.NOT_DONE

@@ -26,6 +26,7 @@ from controller.runtime.metrics import Metrics
 from controller.runtime.outage import Outage
 from controller.runtime.queue import DelayQueue
 from controller.runtime.reaper import Reaper
+from controller.runtime.recorder import Recorder
 from controller.runtime.standing import KINDS
 from controller.runtime.store import Key, Store
 from controller.runtime.usage import LiveUsage
@@ -36,6 +37,9 @@ logger = logging.getLogger(__name__)
 WORKERS = 32
 REAPERS = 4
 SWEEP_SECONDS = 600.0
+SWEEP_AGAIN_SECONDS = 10.0
+OWED_PAUSES_SECONDS = (0.0, 1.0, 5.0)
+"""More than one look: a write that was cut off may land after the first."""
 DECLARED_SECONDS = 60.0
 LIST_AGAIN_SECONDS = 0.5
 FINISH_SECONDS = 5.0
@@ -49,6 +53,7 @@ class Parts:
     store: Store
     queue: DelayQueue[Key]
     intake: Intake
+    recorder: Recorder
     worker: Worker
     enforcing: Enforcing
     attempts: AttemptRunner
@@ -69,25 +74,34 @@ class Engine:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._closing = asyncio.Event()
+        self._closing, self._term_over = asyncio.Event(), asyncio.Event()
         self._busy: set[asyncio.Task[None]] = set()
         """Workers that handle a key: on the way out they may end, so that no claim is left without its attempt."""
 
     async def run(self) -> None:
         """Works whenever this process holds the Lease, until cancelled."""
-        lease = self._parts.lease
-        while True:
-            await lease.wait_for_leadership()
-            logger.info("this process leads")
-            async with self._working() as crew:
-                lost = asyncio.create_task(lease.wait_until_lost(), name="lease lost")
-                try:
-                    await asyncio.wait({lost, crew}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    lost.cancel()
-            if crew.done() and not crew.cancelled():
-                crew.result()  # a crew ends only by a fault of ours: better to start anew than to lead idly
-            logger.warning("this process leads no more; attempts that were running are left to the next leader")
+        telling = asyncio.create_task(self._tell_owed_forever(), name="owed")
+        try:
+            while True:
+                await self._parts.lease.wait_for_leadership()
+                await self._lead()
+                self._term_over.set()
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
+    async def _lead(self) -> None:
+        """Works for one term, until it is over."""
+        logger.info("this process leads")
+        async with self._working() as crew:
+            lost = asyncio.create_task(self._parts.lease.wait_until_lost(), name="lease lost")
+            try:
+                await asyncio.wait({lost, crew}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                lost.cancel()
+        if crew.done() and not crew.cancelled():
+            crew.result()  # a crew ends only by a fault of ours: better to start anew than to lead idly
+        logger.warning("this process leads no more; attempts that were running are left to the next leader")
 
     @asynccontextmanager
     async def _working(self) -> AsyncIterator[asyncio.Task[None]]:
@@ -196,8 +210,29 @@ class Engine:
             except ActionError as error:
                 self._parts.outage.suspected(error)
 
+    async def _tell_owed_forever(self) -> None:
+        """After each term, whoever leads then, tells what it wrote without hearing so: nobody else will."""
+        while True:
+            await self._term_over.wait()
+            self._term_over.clear()
+            for pause in OWED_PAUSES_SECONDS:
+                await asyncio.sleep(pause)
+                await self._tell_owed()
+
+    async def _tell_owed(self) -> None:
+        while True:
+            await self._parts.outage.over()
+            try:
+                await self._parts.recorder.tell_owed()
+            except ActionError as error:
+                self._parts.outage.suspected(error)
+                await asyncio.sleep(LIST_AGAIN_SECONDS)
+            else:
+                return
+
     async def _sweep_forever(self) -> None:
         while True:
+            pause = SWEEP_SECONDS
             try:
                 await self._parts.reaper.sweep()
                 await self._sweep()
@@ -205,7 +240,8 @@ class Engine:
                 self._parts.intake.approvals_listed()
             except ActionError as error:
                 self._parts.outage.suspected(error)
-            await asyncio.sleep(SWEEP_SECONDS * (0.9 + 0.2 * random.random()))  # noqa: S311  spreads load, no secret
+                pause = SWEEP_AGAIN_SECONDS
+            await asyncio.sleep(pause * (0.9 + 0.2 * random.random()))  # noqa: S311  spreads load, no secret
             await self._parts.outage.over()
 
     async def _sweep(self) -> None:

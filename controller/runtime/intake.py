@@ -87,7 +87,7 @@ class Intake:
         elif event != "DELETED":
             self.take_in(plural, raw)
         elif (known := self._store.version(key := key_of(plural, raw))) and known[0] == raw["metadata"]["uid"]:
-            if self._leading() or self._open_here(key, known[0]):
+            if self._leading():
                 self.doubt(key)
             else:
                 self._left_to_another(key, known[0])
@@ -228,20 +228,20 @@ class Intake:
             self._schedules.run_ended(schedule)
             self._queue.add(schedule)
 
-    def _open_here(self, key: Key, uid: str) -> bool:
-        """Whether this process has yet to say something about it, though another may lead: it is read when we lead."""
-        return self._recorder.unheard(uid) or self._proposals.is_running(Owner(key, uid))
-
     def _left_to_another(self, key: Key, uid: str) -> None:
         """It has ended or is gone, and another process leads: whoever takes over lists everything again."""
-        self._store.remove(key)
+        last = self._store.remove(key)
+        self._doubted.discard(key)
         self._queue.drop(key)
         self._usage.gone(key, uid)
         if key.plural == PROPOSALS.plural:
             self._proposals.finished(Owner(key, uid))
-        elif key.plural == WORKFLOWS.plural:
+        elif key.plural == SCHEDULES.plural:
+            self._schedules.gone(key)
+        elif last is not None:
             self._votes.forget(uid)
             self._workflows.finished(key)
+            self._run_ended(last)
 
     def _count(self, plural: str, raw: Json) -> None:
         if plural == PROPOSALS.plural:
@@ -275,8 +275,9 @@ class Intake:
         """The proposals of a workflow's steps that have not ended are due."""
         raw = self._store.get(key) if key.plural == WORKFLOWS.plural else None
         for name, ended in recorded((raw or {}).get("status") or {}):
-            if not ended:
-                self._queue.add(Key(PROPOSALS.plural, key.namespace, name))
+            step = Key(PROPOSALS.plural, key.namespace, name)
+            if not ended and self._store.version(step):
+                self._queue.add(step)
 
 
 def key_of(plural: str, raw: Json) -> Key:

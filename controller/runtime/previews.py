@@ -4,7 +4,9 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
+from controller.actions.races import racing
 from controller.api.common import ObjectMeta
 from controller.api.names import Reason
 from controller.api.proposal import ProposalSpec
@@ -21,6 +23,8 @@ from controller.runtime.checks import ahead
 from controller.runtime.executors import Executors
 
 PREVIEW_SECONDS = 15.0
+PREVIEW_ATTEMPTS = 3
+"""Of one that others' writes come between: it looks and asks for a dry run with what it saw."""
 STEPS_AT_ONCE = 8
 RUNNER_SECONDS = 5.0
 """For how long a runner that was seen to exist is not asked for again."""
@@ -75,7 +79,7 @@ class Previews:
             async with asyncio.timeout(PREVIEW_SECONDS):
                 if runner and (ready.acts_as_runner or read_objects((*asked.preconditions, *asked.verify))):
                     await self._demand_runner(about.namespace or "", runner)
-                preview = await ready.executor.preview(ready.request)
+                preview = await racing(partial(ready.executor.preview, ready.request), attempts=PREVIEW_ATTEMPTS)
                 warnings = await ahead(asked.preconditions, asked.verify, ready.request)
                 return Findings(preview=replace(preview, warnings=(*warnings, *preview.warnings)))
         except TimeoutError:

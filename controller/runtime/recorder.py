@@ -1,9 +1,7 @@
 """Writes status and then tells about it: the one patch, compare-and-swap, then audit records and Events."""
 
-import asyncio
-
 from controller.api.common import HistoryEntry, TracedStatus
-from controller.core.errors import Conflict, Repeatable
+from controller.core.errors import NotFound
 from controller.core.mergepatch import merge_patch
 from controller.core.ports import Json, Resource, Target
 from controller.core.record import NORMAL_EVENTS, WARNING_EVENTS, EventRecord, EventSubject, announced
@@ -12,6 +10,7 @@ from controller.kube.api import Api
 from controller.kube.events import EventWriter
 from controller.kube.status import patch_status
 from controller.runtime.audit import AuditLog, transition_record
+from controller.runtime.owed import Owed, Place, history_of
 from controller.runtime.telling import Teller
 
 
@@ -23,8 +22,7 @@ class Recorder:
         self._events = events
         self.audit = audit
         self._teller = teller
-        self._unheard: dict[str, int] = {}
-        """By uid: up to which transition is told of objects with a write that may have landed without our hearing."""
+        self._owed = Owed()
 
     async def write(
         self,
@@ -40,7 +38,8 @@ class Recorder:
         if not patch:
             return raw
         metadata = raw["metadata"]
-        try:
+        place = Place(resource, metadata.get("namespace"), metadata["name"])
+        with self._owed.writing(place, metadata["uid"], entries_after(last_entry(old), new)):
             stored = await patch_status(
                 self._api,
                 resource,
@@ -50,14 +49,8 @@ class Recorder:
                 patch=patch,
                 landed=lambda found: merge_patch(found.get("status") or {}, wire) == {},
             )
-        except Conflict:
-            raise
-        except (Repeatable, asyncio.CancelledError):
-            self._unheard.setdefault(metadata["uid"], last_entry(old))
-            raise
         self._teller.attempts_ended(raw, raw.get("status") or {}, wire)
-        told = self._unheard.pop(metadata["uid"], last_entry(old))
-        self._tell(stored, entries_after(told, new), wire, related)
+        self._tell(stored, self._owed.paid(metadata["uid"], new.history), wire, related)
         return stored
 
     async def write_message(self, resource: Resource, raw: Json, message: str) -> Json:
@@ -75,26 +68,27 @@ class Recorder:
             landed=lambda found: (found.get("status") or {}).get("message") == message,
         )
 
-    def unheard(self, uid: str) -> bool:
-        """Whether a write of ours may have landed on the object that is not told of yet."""
-        return uid in self._unheard
-
     def catch_up(self, raw: Json) -> None:
         """Tells what a write of ours that landed unheard has put into this object's history."""
-        told = self._unheard.get(raw["metadata"]["uid"])
-        if told is None:
-            return
-        wire = raw.get("status") or {}
-        entries = entries_after(told, TracedStatus.model_validate(wire))
-        if entries:
-            self._unheard[raw["metadata"]["uid"]] = entries[-1].n
-            self._tell(raw, entries, wire, None)
-        if wire.get("outcome"):
-            self._unheard.pop(raw["metadata"]["uid"])
+        if entries := self._owed.found(raw["metadata"]["uid"], history_of(raw)):
+            self._tell(raw, entries, raw.get("status") or {}, None)
+
+    async def tell_owed(self) -> None:
+        """Tells what landed of the writes that were not heard of. Raises what a read raises; the rest stays owed."""
+        for uid, place in self._owed.places():
+            try:
+                raw = await self._api.get(place.resource, place.name, namespace=place.namespace)
+            except NotFound:
+                self._owed.forget(uid)
+                continue
+            if raw["metadata"]["uid"] == uid:
+                self.catch_up(raw)
+            else:
+                self._owed.forget(uid)
 
     def tell_only(self, raw: Json, entry: HistoryEntry, status: Json) -> None:
         """Tells of a transition that no status can hold any more: the object is gone."""
-        self._unheard.pop(raw["metadata"]["uid"], None)
+        self._owed.forget(raw["metadata"]["uid"])
         self._tell(raw, [entry], status, None)
 
     def _tell(self, raw: Json, entries: list[HistoryEntry], status: Json, related: Target | None) -> None:

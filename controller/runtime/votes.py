@@ -49,12 +49,15 @@ class Votes:
     def remove(self, raw: Json) -> Key | None:
         """Drops a vote that was deleted; the object that it was about."""
         vote = _read(raw)
-        known = self._by_subject.get(vote.spec.subject.uid, {}) if vote else {}
-        if vote is None or known.pop(_name(vote), None) is None:
+        if vote is None:
             return None
+        uid = vote.spec.subject.uid
+        known = self._by_subject.get(uid, {})
+        dropped = known.pop(_name(vote), None)
         if not known:
-            del self._by_subject[vote.spec.subject.uid]
-        return _subject(vote)
+            self._by_subject.pop(uid, None)
+            self._told.discard(uid)
+        return None if dropped is None else _subject(vote)
 
     def replace(self, uid: str, raws: Iterable[Json]) -> None:
         """These, read just now, are all the votes about that object."""

@@ -1,5 +1,6 @@
 """Handles one key: reconcile it, keep what was written, and keep whatever goes wrong with this key alone."""
 
+import asyncio
 import logging
 import random
 from collections.abc import Mapping
@@ -132,7 +133,7 @@ class Worker:
             raw = await self._api.get(_RESOURCES[key.plural], key.name, namespace=key.namespace)
         except NotFound:
             raise
-        except ActionError:
+        except (ActionError, asyncio.CancelledError):
             self._intake.still_doubted(key)
             raise
         self._intake.take_in(key.plural, raw)

@@ -5,10 +5,12 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 from controller.actions.base import Action
+from controller.actions.races import racing
 from controller.actions.registry import built_ins
 from controller.core.operation import new_operation, operation_time
 from controller.core.ports import Cluster, Http, Journal, Json, Operation, Request, Resource, Verified
@@ -17,6 +19,7 @@ from controller.kube.discovery import Discovery
 from controller.kube.login import Login
 from controller.kube.runner import RunnerCluster
 from controller.kube.session import Session
+from controller.runtime.previews import PREVIEW_ATTEMPTS
 from localcluster.controlplane import ControlPlane
 
 T = TypeVar("T")
@@ -159,7 +162,10 @@ class Play:
         )
 
     def preview(self) -> Any:
-        return self.stage.act(lambda cluster: self.action.preview(self.request(cluster)))
+        """Anew where somebody's write came between, as the operator does."""
+        return self.stage.act(
+            lambda cluster: racing(partial(self.action.preview, self.request(cluster)), attempts=PREVIEW_ATTEMPTS)
+        )
 
     def run(self, operation: Operation) -> Any:
         return self.stage.act(lambda cluster: self.action.run(self.request(cluster), operation))

@@ -172,7 +172,10 @@ RUN = [
     pytest.param(Fake(verify_=KeyError("x")), LATER, (Effect.DONE, False, None), id="verify is broken"),
     pytest.param(Fake(run_=PermanentFailure("403")), LATER, (Effect.NOT_DONE, False, None), id="refused"),
     pytest.param(Fake(run_=TransientFailure("429")), LATER, (Effect.NOT_DONE, False, None), id="not now"),
-    pytest.param(Fake(run_=NotLeading("x")), LATER, (Effect.NOT_DONE, False, Stop.CRASHED), id="kept back"),
+    pytest.param(
+        Fake(run_=NotLeading("x"), sends=False), LATER, (Effect.NOT_DONE, False, Stop.CRASHED), id="kept back"
+    ),
+    pytest.param(Fake(run_=NotLeading("x")), LATER, (Effect.UNCLEAR, False, Stop.CRASHED), id="the second kept back"),
     pytest.param(Fake(run_=LostAnswer("502")), LATER, (Effect.UNCLEAR, False, None), id="lost answer"),
     pytest.param(Fake(run_=EffectFailed("no")), LATER, (Effect.FAILED, False, None), id="failed"),
     pytest.param(Fake(run_=KeyError("x")), LATER, (Effect.UNCLEAR, False, None), id="broken after sending"),

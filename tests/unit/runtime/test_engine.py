@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import Any, cast
 
+import pytest
 from unit.core.making import NOW, UNPROVEN
 from unit.runtime.fake_api import FakeApi, Operator
 
@@ -61,7 +62,11 @@ class Lapsed(Held):
     """A Lease that is lost once, and held again at once."""
 
     def __init__(self) -> None:
-        self.lapse = asyncio.Event()
+        self.lapse, self.held = asyncio.Event(), asyncio.Event()
+        self.held.set()
+
+    async def wait_for_leadership(self) -> None:
+        await self.held.wait()
 
     async def wait_until_lost(self) -> None:
         await self.lapse.wait()
@@ -78,6 +83,7 @@ def engine_of(operator: Operator, relisted: asyncio.Event | None = None, lease: 
             store=operator.store,
             queue=operator.queue,
             intake=operator.intake,
+            recorder=operator.recorder,
             worker=operator.worker,
             enforcing=Enforcing(look, operator.declarations, operator.intake.enqueue_living),
             attempts=operator.attempts,
@@ -192,6 +198,33 @@ def test_a_claim_that_was_answered_while_nobody_led_is_carried_out_in_the_next_t
                 await asyncio.sleep(0.01)
         (only,) = operator.status(key)["attempts"]
         assert only["result"] == "Succeeded"
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await operator.outage.close()
+
+    asyncio.run(play())
+
+
+@pytest.mark.parametrize("leads_again", [False, True])
+def test_what_the_last_term_wrote_unheard_is_told_whoever_leads(leads_again: bool) -> None:
+    async def play() -> None:
+        operator, lease = Operator(api=SlowApi()), Lapsed()
+        prepared = Operator()
+        operator.api.objects |= prepared.api.objects
+        operator.api.put(NAMESPACES, {"metadata": {"name": "shop"}})
+        spec = {"action": "log-message", "parameters": {"message": "hello"}, "reason": "test"}
+        operator.api.put(PROPOSALS, {"metadata": {"name": "a", "namespace": "shop"}, "spec": spec})
+        running = asyncio.create_task(engine_of(operator, lease=lease).run())
+        async with asyncio.timeout(10):
+            await operator.api.patching.wait()
+            lease.is_leader = operator.leads = False
+            lease.held.clear()
+            operator.api.answers.clear()
+            if leads_again:
+                lease.held.set()
+            lease.lapse.set()
+            while "Executing" not in operator.told:  # noqa: ASYNC110  the engine tells nobody here
+                await asyncio.sleep(0.01)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await operator.outage.close()

@@ -34,3 +34,13 @@ def test_what_is_told_of_late_keeps_its_votes() -> None:
     assert len(votes.of("late")) == 1
     votes.sweep({"late"})
     assert votes.put(vote("b", "late")) is not None
+
+
+def test_nothing_is_kept_of_votes_that_are_deleted_where_nobody_sweeps() -> None:
+    votes = Votes()
+    for number in range(10):
+        votes.put(vote(f"v{number}", f"s{number}"))
+        votes.forget(f"s{number}" if number % 2 else "")
+        votes.remove(vote(f"v{number}", f"s{number}"))
+    assert not votes._told
+    assert not votes._by_subject

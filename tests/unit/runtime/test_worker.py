@@ -159,34 +159,92 @@ def test_who_does_not_lead_keeps_nothing_of_what_is_finished() -> None:
     played(play)
 
 
-def test_a_write_that_is_cut_off_as_leadership_ends_is_told_when_this_process_leads_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+async def cut_off(operator: Operator, key: Key, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """The next write about the key lands, but its writer is cancelled before hearing so."""
+    patch = operator.api.patch
+
+    async def unheard(*args: Any, **options: Any) -> Json:
+        await patch(*args, **options)
+        meanwhile()
+        raise asyncio.CancelledError
+
+    operator.api.patch = unheard  # type: ignore[method-assign]
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            await operator.worker.handle(key)
+    finally:
+        operator.api.patch = patch  # type: ignore[method-assign]
+    operator.leads = False
+
+
+@pytest.mark.parametrize("first", ["the watch", "the end"])
+def test_a_write_that_is_cut_off_as_leadership_ends_is_told_all_the_same(first: str) -> None:
     """It landed: nobody else will ever tell of it. And nothing of the object is kept after that."""
 
     async def play(operator: Operator) -> None:
-        patch = operator.api.patch
-
-        async def unheard(*args: Any, **options: Any) -> Json:
-            await patch(*args, **options)
-            raise asyncio.CancelledError
+        def deleted() -> None:
+            operator.leads = False
+            operator.intake.observe(PROPOSALS.plural, "DELETED", operator.api.objects[key])
 
         key = operator.propose()
         await operator.worker.handle(key)
         while len(operator.attempts):  # noqa: ASYNC110  attempts tell nobody here
             await asyncio.sleep(0)
-        with monkeypatch.context() as patched:
-            patched.setattr(operator.api, "patch", unheard)
-            with pytest.raises(asyncio.CancelledError):
-                await operator.worker.handle(key)
-        operator.leads = False
-        operator.intake.observe(PROPOSALS.plural, "DELETED", operator.api.objects[key])
+        await cut_off(operator, key, *([deleted] if first == "the watch" else []))
+        deleted()
         assert operator.told == ["Executing"]
-        operator.leads = True
-        operator.take_over()
-        await operator.settle()
+        for _ in range(2):
+            await operator.recorder.tell_owed()
         assert operator.told == ["Executing", "Completed"]
         assert (operator.store.count(PROPOSALS.plural), operator.attempts.reported()) == (0, [])
+
+    played(play)
+
+
+def test_of_what_two_leaders_wrote_each_tells_its_own() -> None:
+    async def play(operator: Operator) -> None:
+        key = operator.propose()
+        await cut_off(operator, key)
+        other = Operator(stored=operator.api, number=2)
+        await other.settle()
+        assert other.status(key)["outcome"] == "Succeeded"
+        await operator.recorder.tell_owed()
+        await operator.recorder.tell_owed()
+        ns = [json.loads(line)["data"]["n"] for one in (operator, other) for line in one.audit.getvalue().splitlines()]
+        history = [entry["n"] for entry in other.status(key)["history"]]
+        assert [n for n in ns if n] == history
+        await other.outage.close()
+
+    played(play)
+
+
+def test_what_never_landed_is_not_told() -> None:
+    async def play(operator: Operator) -> None:
+        key = operator.propose(suspend=True)
+        operator.api.fail("patch", TransientFailure("503"))
+        await operator.worker.handle(key)
+        del operator.api.objects[key]
+        await operator.recorder.tell_owed()
+        assert operator.told == []
+
+    played(play)
+
+
+def test_a_doubt_outlives_the_reader_that_was_cut_off() -> None:
+    async def play(operator: Operator) -> None:
+        key = operator.propose(suspend=True)
+        await operator.settle()
+        get = operator.api.get
+
+        async def unheard(*_: Any, **__: Any) -> Json:
+            raise asyncio.CancelledError
+
+        operator.intake.doubt(key)
+        operator.api.get = unheard  # type: ignore[method-assign]
+        with pytest.raises(asyncio.CancelledError):
+            await operator.worker.handle(key)
+        operator.api.get = get  # type: ignore[method-assign]
+        assert operator.intake.doubted(key)
 
     played(play)
 
