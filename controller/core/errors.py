@@ -44,6 +44,9 @@ class TransientFailure(Repeatable):
 class NotLeading(TransientFailure):
     """This process did not lead when the request was to leave, so it did not."""
 
+    def __init__(self, message: str = "not sent: this process led no more when the request was to leave") -> None:
+        super().__init__(message)
+
 
 class Conflict(TransientFailure):
     """The object changed since it was read (409)."""

@@ -105,7 +105,7 @@ class Journal:
     def sending(self) -> None:
         """A request that may take effect is about to leave. Raises NotLeading if it must not: others may lead."""
         if not self._leading():
-            raise NotLeading("not sent: this process led no more when the request was to leave")
+            raise NotLeading
         self.sent = True
 
     def known_done(self, done: Done) -> None:

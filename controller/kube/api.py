@@ -61,6 +61,10 @@ class Api:
         """The same API server, spoken to as another user by impersonation."""
         return replace(self, headers={"Impersonate-User": username}, before_change=before_change)
 
+    def changing_only_if(self, before_change: Callable[[], None]) -> "Api":
+        """The same, with each change asked for at the last moment."""
+        return replace(self, before_change=before_change)
+
     def as_member(self, username: str, groups: Sequence[str]) -> "Api":
         """The same as a user of these groups, as kubectl's `--as` and `--as-group`."""
         named = [("Impersonate-User", username), *(("Impersonate-Group", group) for group in groups)]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from controller.core.errors import ActionError, Conflict, NotFound
+from controller.core.errors import ActionError, Conflict, NotFound, NotLeading
 from controller.core.ports import Json
 from controller.kube.api import Api
 from controller.kube.resources import LEASES
@@ -122,6 +122,11 @@ class Lease:
     def is_leader(self) -> bool:
         """Whether we lead at this instant, with the margin left."""
         return self._monotonic() < self._until
+
+    def demand(self) -> None:
+        """Raises NotLeading unless we lead at this instant."""
+        if not self.is_leader:
+            raise NotLeading
 
     async def wait_for_leadership(self) -> None:
         """Return when we lead."""

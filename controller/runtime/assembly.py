@@ -105,13 +105,13 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
         listed=lambda plural: relisted.set() if plural in declared_plurals else None,
     )
     async with Session(login, metrics.api_answered) as session:
-        api = Api(session)
-        outage = Outage(lambda: api.once().list(POLICIES, metadata_only=True), metrics)
-        events = EventWriter(api, outage.over)
+        always = Api(session)
+        outage = Outage(lambda: always.once().list(POLICIES, metadata_only=True), metrics)
+        events = EventWriter(always, outage.over)
         async with (
             events,
             Lease(
-                api,
+                always,
                 namespace=options.lease_namespace,
                 name=options.lease_name,
                 identity=options.identity,
@@ -119,6 +119,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
                 may_lead=lambda: abs(session.clock_skew_seconds() or 0.0) <= MOST_SKEW_SECONDS,
             ) as lease,
         ):
+            api = always.changing_only_if(lease.demand)
             teller = Teller(metrics, lambda name: name in declarations.types)
             recorder = Recorder(api, events, audit, teller)
             executors = Executors(registry, RealReach(api), lambda: lease.is_leader)

@@ -8,7 +8,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable
 
-from controller.core.errors import ActionError, NotFound, RightMissing
+from controller.core.errors import ActionError, NotFound, NotLeading, RightMissing
 from controller.runtime.metrics import Metrics
 
 logger = logging.getLogger(__name__)
@@ -31,7 +31,9 @@ class Outage:
         await self._up.wait()
 
     def suspected(self, error: ActionError) -> None:
-        """A request failed in a way that may mean that the API server is away."""
+        """A request failed in a way that may mean that the API server is away, or was not sent at all."""
+        if isinstance(error, NotLeading):
+            return
         if self._prober is None or self._prober.done():
             self._up.clear()
             self._prober = asyncio.create_task(self._watch(error), name="outage")

@@ -11,7 +11,7 @@ from unit.core.making import NOW, SHIPPED
 from unit.runtime.fake_api import FakeApi, Operator
 
 from controller.api.base import rfc3339
-from controller.core.errors import ActionError, LostAnswer, RightMissing, TransientFailure
+from controller.core.errors import ActionError, LostAnswer, NotLeading, RightMissing, TransientFailure
 from controller.core.ports import Json
 from controller.kube.resources import NAMESPACES, POLICIES, PROPOSALS, SCHEDULES, TYPES, WORKFLOWS
 from controller.runtime.store import Key
@@ -155,6 +155,21 @@ def test_who_does_not_lead_keeps_nothing_of_what_is_finished() -> None:
             key = operator.propose(f"p{n}")
             operator.intake.observe(PROPOSALS.plural, "DELETED", operator.api.objects.pop(key))
         assert (len(operator.queue), operator.store.count(PROPOSALS.plural)) == (0, 0)
+
+    played(play)
+
+
+def test_a_write_that_is_kept_back_is_no_sign_of_an_outage() -> None:
+    async def play(operator: Operator) -> None:
+        key = operator.propose()
+        operator.api.fail("patch", NotLeading("not sent"))
+        await operator.worker.handle(key)
+        async with asyncio.timeout(1):
+            await operator.outage.over()
+        assert operator.api.requests == ["patch actionproposals"], "the API server is not asked whether it is there"
+        operator.sleep(1)
+        await operator.settle()
+        assert operator.status(key)["outcome"] == "Succeeded"
 
     played(play)
 
