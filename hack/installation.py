@@ -28,6 +28,8 @@ HOOK_PORT = 18780
 """Where examples/proposals/http-hook.yaml sends its request."""
 HOOK_FAILURES = (503, 429)
 """What the target answers first: an answer that proves nothing, then one that proves that nothing was done."""
+ADMISSION = ROOT / "config" / "admission"
+STAMPS = ADMISSION / "stamps.yaml"
 READY_SECONDS = 60.0
 IN_FORCE_SECONDS = 30.0
 PROVEN_SECONDS = SETTLED_SECONDS + 1.0
@@ -35,6 +37,7 @@ PROVEN_SECONDS = SETTLED_SECONDS + 1.0
 NOT_YET = ("ServiceUnavailable", "does not fill it in")
 """What an API server says that does not know our schemas yet, or the policies that fill names in."""
 LEADS = "this process leads"
+_GROUP = "admissionregistration.k8s.io"
 
 
 class NotInstalled(Exception):
@@ -99,12 +102,24 @@ def enforce(kubectl: Kubectl) -> None:
     A policy takes about a second from when it is stored, and all that are stored by then take effect together: so it is
     enough to see those that were stored last, the mutating and the validating ones each.
     """
-    kubectl("apply", "--server-side", "-f", ROOT / "config" / "admission")
+    stamps = _stamps_as_served(kubectl)
+    for each in sorted(ADMISSION.glob("*.yaml")):
+        if each != STAMPS:
+            kubectl("apply", "--server-side", "-f", each)
+        elif stamps:
+            kubectl("apply", "--server-side", "-f", "-", text=stamps)
     deadline = time.monotonic() + IN_FORCE_SECONDS
-    while not (_stamps(kubectl) and _refuses(kubectl)):
+    while not ((not stamps or _stamps(kubectl)) and _refuses(kubectl)):
         if time.monotonic() > deadline:
             raise NotInstalled(f"the admission policies are not in force after {IN_FORCE_SECONDS:g} s")
         time.sleep(0.05)
+
+
+def _stamps_as_served(kubectl: Kubectl) -> str:
+    """The policies that fill names in, in the version that the API server has of their kind; empty if it has none."""
+    served = kubectl("api-resources", f"--api-group={_GROUP}", "--no-headers")
+    versions = {words[-3] for line in served.splitlines() if (words := line.split())[-1] == "MutatingAdmissionPolicy"}
+    return STAMPS.read_text().replace(f"{_GROUP}/v1\n", f"{versions.pop()}\n") if versions else ""
 
 
 def _stamps(kubectl: Kubectl) -> bool:

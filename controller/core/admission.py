@@ -3,7 +3,7 @@
 SHIPPED: dict[str, dict[str, str]] = {
     "MutatingAdmissionPolicy": {
         "action-operator-stamp-actors": "sha256:eedc488d04afefe562a7cf44150fb77dedd6277228cd0c846861b7fe02685016",
-        "action-operator-stamp-approver": "sha256:c0b96baac2156325fe076f876842a4388fb793b565498ea568ab6664cf45866f",
+        "action-operator-stamp-approver": "sha256:4a664e4a44f9c31ad2da21de2a5f1f6f085a5a6487e4c37fe636bf210567045f",
         "action-operator-stamp-changers": "sha256:6c85796eb08a9089293b9dcae75cd0b94bfcf386de7e295bd5b8b5c3e109d9e6",
         "action-operator-stamp-editor": "sha256:365d12189ac56357a0a3e028202378b4ddcd783591b37f29b27f7784f01e97a0",
         "action-operator-stamp-owner": "sha256:ef96a4208c913433f018acf4b3e244aa3ac468009a74a366f4ab7a90c2ea08b6",

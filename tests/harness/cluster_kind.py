@@ -68,13 +68,18 @@ def missing() -> list[str]:
 def configuration(shared: Path) -> dict[str, Any]:
     """The cluster: users by token and the audit log as a local one has them, in a folder shared with the node.
 
-    kubeadm before 1.36 takes its arguments as a map, later as a list; only the patch of its version applies.
+    kubeadm before 1.36 takes its arguments as a map, later as a list; only the patch of its version applies. Those API
+    servers fill names in only when they are told to, which nearly all tests take.
     """
     arguments = {
         "token-auth-file": f"{_MOUNTED}/users.csv",
         "audit-policy-file": f"{_MOUNTED}/audit-policy.yaml",
         "audit-log-path": f"{_MOUNTED}/audit.log",
         "audit-log-maxsize": "100000",
+    }
+    to_fill_in = {
+        "feature-gates": "MutatingAdmissionPolicy=true",
+        "runtime-config": "admissionregistration.k8s.io/v1beta1=true",
     }
     volume = {"name": "localcluster", "hostPath": _MOUNTED, "mountPath": _MOUNTED, "pathType": "Directory"}
 
@@ -91,7 +96,7 @@ def configuration(shared: Path) -> dict[str, Any]:
             {"role": "control-plane", "extraMounts": [{"hostPath": str(shared), "containerPath": _MOUNTED}]},
         ],
         "kubeadmConfigPatches": [
-            patch("v1beta3", arguments),
+            patch("v1beta3", arguments | to_fill_in),
             patch("v1beta4", [{"name": name, "value": value} for name, value in arguments.items()]),
         ],
     }
