@@ -12,7 +12,6 @@ from pydantic import BaseModel
 
 from controller.api.common import Change, Undo
 from controller.api.names import Risk
-from controller.core.errors import NotLeading
 from controller.core.redaction import Redactor
 
 Json = dict[str, Any]
@@ -94,9 +93,9 @@ class Journal:
     A cancelled or timed-out attempt is judged by this alone.
     """
 
-    def __init__(self, leading: Callable[[], bool] = lambda: True) -> None:
-        """`leading`: whether this process leads at this instant; one that does not may not let an effect happen."""
-        self._leading = leading
+    def __init__(self, demand_lead: Callable[[], None] = lambda: None) -> None:
+        """`demand_lead` raises NotLeading where this process does not lead at this instant: then nothing may happen."""
+        self._demand_lead = demand_lead
         self.sent = False
         self.done: Done | None = None
         self.said = ""
@@ -104,8 +103,7 @@ class Journal:
 
     def sending(self) -> None:
         """A request that may take effect is about to leave. Raises NotLeading if it must not: others may lead."""
-        if not self._leading():
-            raise NotLeading
+        self._demand_lead()
         self.sent = True
 
     def known_done(self, done: Done) -> None:

@@ -122,7 +122,7 @@ async def assembled(login: Login, options: Options, audit_stream: TextIO) -> Asy
             api = always.changing_only_if(lease.demand)
             teller = Teller(metrics, lambda name: name in declarations.types)
             recorder = Recorder(api, events, audit, teller)
-            executors = Executors(registry, RealReach(api), lambda: lease.is_leader)
+            executors = Executors(registry, RealReach(api), lease.demand)
             starts = Starts(api, declarations, lambda raw: intake.observe(POLICIES.plural, "MODIFIED", raw), utc_now)
             usage = LiveUsage(
                 api=api,

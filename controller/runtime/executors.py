@@ -39,11 +39,11 @@ class Ready:
 class Executors:
     """Executors and how they reach the world."""
 
-    def __init__(self, registry: Registry, reach: Reach, leading: Callable[[], bool]) -> None:
-        """`leading`: whether effects may be made from here, at this instant."""
+    def __init__(self, registry: Registry, reach: Reach, demand_lead: Callable[[], None]) -> None:
+        """`demand_lead` raises NotLeading where no effect may be made from here at this instant."""
         self._registry = registry
         self._reach = reach
-        self._leading = leading
+        self._demand_lead = demand_lead
 
     def ready(
         self,
@@ -61,7 +61,7 @@ class Executors:
 
         Raises PermanentFailure where there can be no such runner.
         """
-        executor, journal = self._registry.of(entry), Journal(self._leading)
+        executor, journal = self._registry.of(entry), Journal(self._demand_lead)
         namespace = about.namespace or ""
         request = Request(
             parameters=executor.parse(parameters),

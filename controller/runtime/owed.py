@@ -57,12 +57,14 @@ class Owed:
         debt = self._debts.pop(uid, None)
         return debt.among(history) if debt else []
 
-    def found(self, uid: str, history: Sequence[HistoryEntry]) -> list[HistoryEntry]:
-        """What is to be told of an object that was read."""
+    def found(self, raw: Json) -> list[HistoryEntry]:
+        """What is to be told of an object that was read. All come here: nothing is parsed where nothing is owed."""
+        uid = raw["metadata"]["uid"]
         debt = self._debts.get(uid)
-        if debt is None or uid in self._writing or not history or history[-1].n < debt.first:
+        if debt is None or uid in self._writing:
             return []
-        return self.paid(uid, history)
+        history = [HistoryEntry.model_validate(entry) for entry in (raw.get("status") or {}).get("history") or ()]
+        return self.paid(uid, history) if history and history[-1].n >= debt.first else []
 
     def forget(self, uid: str) -> None:
         """The object is gone."""
@@ -71,8 +73,3 @@ class Owed:
     def places(self) -> list[tuple[str, Place]]:
         """The objects, with their uids, that have to be read to know."""
         return [(uid, debt.place) for uid, debt in self._debts.items() if uid not in self._writing]
-
-
-def history_of(raw: Json) -> list[HistoryEntry]:
-    """The transitions in the status of a stored object."""
-    return [HistoryEntry.model_validate(entry) for entry in (raw.get("status") or {}).get("history") or ()]

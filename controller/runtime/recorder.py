@@ -10,7 +10,7 @@ from controller.kube.api import Api
 from controller.kube.events import EventWriter
 from controller.kube.status import patch_status
 from controller.runtime.audit import AuditLog, transition_record
-from controller.runtime.owed import Owed, Place, history_of
+from controller.runtime.owed import Owed, Place
 from controller.runtime.telling import Teller
 
 
@@ -70,7 +70,7 @@ class Recorder:
 
     def catch_up(self, raw: Json) -> None:
         """Tells what a write of ours that landed unheard has put into this object's history."""
-        if entries := self._owed.found(raw["metadata"]["uid"], history_of(raw)):
+        if entries := self._owed.found(raw):
             self._tell(raw, entries, raw.get("status") or {}, None)
 
     async def tell_owed(self) -> None:

@@ -222,6 +222,10 @@ def test_a_connection_that_breaks_after_sending_is_lost_and_sent_once() -> None:
     assert seen == 4
 
 
+def others_lead() -> None:
+    raise NotLeading
+
+
 def test_nothing_leaves_once_another_process_leads() -> None:
     seen = 0
 
@@ -231,7 +235,7 @@ def test_nothing_leaves_once_another_process_leads() -> None:
 
     async def run() -> None:
         async with serving(note) as port:
-            journal = Journal(lambda: False)
+            journal = Journal(others_lead)
             with pytest.raises(NotLeading):
                 await request(port, journal=journal)
             assert not journal.sent

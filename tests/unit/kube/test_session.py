@@ -1,8 +1,8 @@
 """The pool of connections: which credentials go out, when connections are kept, and that nothing is sent twice."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager, nullcontext
 from dataclasses import replace
 
 import aiohttp
@@ -182,57 +182,59 @@ def test_what_may_change_something_is_journaled_first() -> None:
     asyncio.run(run())
 
 
+class Leads:
+    """Whether this process leads: until another does."""
+
+    def __init__(self) -> None:
+        self.now = True
+
+    def demand(self) -> None:
+        if not self.now:
+            raise NotLeading
+
+    def another(self) -> None:
+        self.now = False
+
+
+async def kept_back(leads: Leads, login: Scripted, while_sent: Callable[[], AbstractContextManager[object]]) -> None:
+    """What another's lead keeps back meanwhile never leaves, over a new connection and over one that is kept."""
+    journal = Journal(leads.demand)
+    async with Server(fine).running() as server, Session(login) as session:
+        login.ready = [Credentials(server.url)]
+        api = Api(session).as_user("system:serviceaccount:shop:ops", journal.sending)
+        for _ in range(2):
+            leads.now = True
+            with while_sent(), pytest.raises(NotLeading):
+                await api.patch(CONFIG_MAPS, "a", {}, namespace="n")
+            await api.get(CONFIG_MAPS, "a", namespace="n")
+        assert not journal.sent
+        assert [head["method"] for head in server.seen] == ["GET", "GET"]
+
+
 def test_what_must_not_leave_any_more_is_kept_back_with_the_connection_in_hand() -> None:
     """The process was stopped while it logged in or connected, past its Lease: the effect is another's now."""
-    leads = True
+    leads = Leads()
 
     class Frozen(Scripted):
         async def current(self) -> Credentials:
-            nonlocal leads
-            leads = False
+            leads.another()
             return await super().current()
 
-    async def run() -> None:
-        nonlocal leads
-        journal = Journal(lambda: leads)
-        async with Server(fine).running() as server, Session(Frozen(Credentials(server.url))) as session:
-            api = Api(session).as_user("system:serviceaccount:shop:ops", journal.sending)
-            for _ in range(2):  # over a new connection, then over one that is kept
-                leads = True
-                with pytest.raises(NotLeading):
-                    await api.patch(CONFIG_MAPS, "a", {}, namespace="n")
-                await api.get(CONFIG_MAPS, "a", namespace="n")
-            assert not journal.sent
-            assert [head["method"] for head in server.seen] == ["GET", "GET"]
-
-    asyncio.run(run())
+    asyncio.run(kept_back(leads, Frozen(), nullcontext))
 
 
 def test_what_must_not_leave_any_more_is_kept_back_as_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process was stopped with the connection in hand: a body is written in a task that is run later."""
-    leads, send = True, aiohttp.ClientRequest.send
-
-    def others_lead() -> None:
-        nonlocal leads
-        leads = False
+    leads, send = Leads(), aiohttp.ClientRequest.send
 
     async def stopped(request: aiohttp.ClientRequest, conn: aiohttp.connector.Connection) -> aiohttp.ClientResponse:
-        asyncio.get_running_loop().call_soon(others_lead)
+        asyncio.get_running_loop().call_soon(leads.another)
         return await send(request, conn)
 
-    async def run() -> None:
-        nonlocal leads
-        journal = Journal(lambda: leads)
-        async with Server(fine).running() as server, Session(Scripted(Credentials(server.url))) as session:
-            api = Api(session).as_user("system:serviceaccount:shop:ops", journal.sending)
-            for _ in range(2):  # over a new connection, then over one that is kept
-                leads = True
-                with monkeypatch.context() as patched:
-                    patched.setattr(aiohttp.ClientRequest, "send", stopped)
-                    with pytest.raises(NotLeading):
-                        await api.patch(CONFIG_MAPS, "a", {}, namespace="n")
-                await api.get(CONFIG_MAPS, "a", namespace="n")
-            assert not journal.sent
-            assert [head["method"] for head in server.seen] == ["GET", "GET"]
+    @contextmanager
+    def frozen() -> Iterator[None]:
+        with monkeypatch.context() as patched:
+            patched.setattr(aiohttp.ClientRequest, "send", stopped)
+            yield
 
-    asyncio.run(run())
+    asyncio.run(kept_back(leads, Scripted(), frozen))

@@ -17,7 +17,7 @@ from unit.core.making import NOW, REGISTRY, SETTINGS, SHIPPED, UNPROVEN
 from controller.actions.registry import Registry
 from controller.api.base import API_VERSION, rfc3339
 from controller.core.enforcement import Enforcement
-from controller.core.errors import ActionError, Conflict, NotFound
+from controller.core.errors import ActionError, Conflict, NotFound, NotLeading
 from controller.core.mergepatch import apply_merge_patch
 from controller.core.ports import Json, Resource
 from controller.core.record import EventRecord
@@ -230,7 +230,7 @@ class Operator:
             api, events, AuditLog(self.audit), Teller(self.metrics, lambda name: name in self.declarations.types)
         )
         views = Views(self.store, self.votes, self.declarations, self.usage)
-        executors = Executors(registry, reach or RealReach(api), lambda: self.leads)
+        executors = Executors(registry, reach or RealReach(api), self._demand_lead)
         previews = Previews(api, executors)
         self.enforcement = UNPROVEN
         self.declarations.enforcement = self.enforcement
@@ -278,6 +278,10 @@ class Operator:
 
     async def _look(self) -> Enforcement:
         return self.enforcement
+
+    def _demand_lead(self) -> None:
+        if not self.leads:
+            raise NotLeading
 
     def take_over(self) -> None:
         """Lists everything, as a process does that starts to lead."""

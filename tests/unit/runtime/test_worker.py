@@ -233,6 +233,18 @@ def test_of_what_two_leaders_wrote_each_tells_its_own() -> None:
     played(play)
 
 
+def test_a_history_that_cannot_be_read_keeps_nobody_from_watching() -> None:
+    async def play(operator: Operator) -> None:
+        key = operator.propose(suspend=True)
+        operator.api.objects[key]["status"] = {"history": [{"n": "none"}]}
+        operator.intake.observe(PROPOSALS.plural, "MODIFIED", operator.api.edit(key, reason="anew"))
+        raw = operator.store.get(key)
+        assert raw is not None
+        assert raw["spec"]["reason"] == "anew"
+
+    played(play)
+
+
 def test_what_never_landed_is_not_told() -> None:
     async def play(operator: Operator) -> None:
         key = operator.propose(suspend=True)
